@@ -1,0 +1,10 @@
+//! Who calls and what they may: persons, sessions, roles, and [`Can`], the permission that is also its proof.
+
+pub mod can;
+pub mod permission;
+pub mod session;
+pub mod store;
+
+pub(crate) use can::acting;
+pub use can::{Acting, Can, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
+pub use permission::{EnterpriseRole, Permission, Right, Role};

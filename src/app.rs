@@ -1,0 +1,270 @@
+//! The application: what every handler reaches, the order of middleware, and the one list of routes.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use actix_session::{
+    SessionMiddleware,
+    config::{BrowserSession, CookieContentSecurity, TtlExtensionPolicy},
+};
+use actix_web::{
+    App as Service, HttpServer,
+    cookie::{Cookie, Key, SameSite},
+    middleware::from_fn,
+    web::{Data, PayloadConfig},
+};
+use ipnet::IpNet;
+use url::Url;
+
+use crate::{
+    access::session::{Lifetimes, Sessions},
+    auth::password::Hasher,
+    clock::Clock,
+    db::Db,
+    error::{Error, Result},
+    mail::outbox::Sender,
+    members,
+    secret::{Keys, Secret},
+    web::{
+        assets,
+        limits::Ceilings,
+        middleware,
+        routes::{Kind, Table, get},
+    },
+};
+
+/// What the parts of a running portal need to know of its configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Under which address people reach it; links in mails are made of this alone.
+    pub public_url: Url,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long sessions live.
+    pub sessions: Lifetimes,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a stop waits for requests under way.
+    pub shutdown_timeout: Duration,
+    /// Whether HSTS covers subdomains.
+    pub hsts_subdomains: bool,
+    /// Whether the ceilings against flooding apply.
+    pub ceilings: bool,
+    /// How many invitations of one organization may wait for an answer at once.
+    pub invites_pending: i64,
+    /// How many single invitations an organization may send in a minute.
+    pub invites_per_minute: u32,
+    /// How many single invitations an organization may send in a day.
+    pub invites_per_day: u32,
+    /// Threads that serve requests.
+    pub workers: usize,
+}
+
+impl Settings {
+    /// Takes over what was configured.
+    pub fn of(config: &crate::config::Config) -> Result<Self> {
+        let public_url = Url::parse(&config.public_url.to_string())
+            .map_err(|error| Error::Internal(format!("public_url: {error}")))?;
+        Ok(Self {
+            public_url,
+            trusted_proxies: config.trusted_proxies.clone(),
+            sessions: Lifetimes {
+                idle: config.session_idle,
+                absolute: config.session_absolute,
+            },
+            body_timeout: config.body_timeout,
+            shutdown_timeout: config.shutdown_timeout,
+            hsts_subdomains: config.hsts_subdomains,
+            ceilings: config.rate_limits,
+            invites_pending: i64::from(config.invites_pending),
+            invites_per_minute: config.invites_per_minute,
+            invites_per_day: config.invites_per_day,
+            workers: config.workers,
+        })
+    }
+    /// Whether people reach the portal over https.
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+    /// The host as people see it.
+    pub fn host(&self) -> String {
+        let host = self.public_url.host_str().unwrap_or_default();
+        self.public_url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+    /// Whether passwords travel without encryption over more than this machine.
+    pub fn warns_insecure(&self) -> bool {
+        let local = match self.public_url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        !self.is_https() && !local
+    }
+    /// Whether an `Origin` header names this portal.
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        Url::parse(origin).is_ok_and(|origin| origin.origin() == self.public_url.origin())
+    }
+    /// An absolute link for a mail.
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+    /// The name of the session cookie.
+    pub fn session_cookie(&self) -> &'static str {
+        if self.is_https() { "__Host-sid" } else { "muster-sid" }
+    }
+    /// A cookie with the attributes that every cookie of ours has.
+    pub fn cookie(&self, name: &'static str, value: String) -> Cookie<'static> {
+        Cookie::build(name, value)
+            .path("/")
+            .secure(self.is_https())
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .finish()
+    }
+}
+
+/// What every handler reaches.
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Clock,
+    /// The keys.
+    pub keys: Keys,
+    /// The settings.
+    pub settings: Settings,
+    /// Hashes and compares passwords.
+    pub hasher: Hasher,
+    /// The ceilings against flooding.
+    pub ceilings: Ceilings,
+    /// The route table.
+    pub table: Table,
+    /// Who sends mails, and through what.
+    pub sender: Sender,
+    /// The token of the one-time set-up link, while there is no enterprise yet.
+    pub setup: Option<Secret>,
+    /// Who was here when.
+    pub presence: members::presence::Presence,
+    panics: AtomicU64,
+}
+
+impl App {
+    /// Puts the parts together; migrations have run.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        keys: Keys,
+        settings: Settings,
+        hasher: Hasher,
+        sender: Sender,
+        setup: Option<Secret>,
+    ) -> Arc<Self> {
+        crate::ids::set_key(keys.mac("ids", &[]));
+        let ceilings = Ceilings::new(settings.ceilings, settings.invites_per_minute, settings.invites_per_day);
+        Arc::new(Self {
+            db,
+            clock,
+            keys,
+            settings,
+            hasher,
+            ceilings,
+            table: Table::new(routes()),
+            sender,
+            setup,
+            presence: members::presence::Presence::default(),
+            panics: AtomicU64::new(0),
+        })
+    }
+    /// Measures how long something takes.
+    pub fn stopwatch(&self) -> Instant {
+        Instant::now()
+    }
+    /// Counts a handler that panicked.
+    pub fn count_panic(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+    /// How many handlers have panicked since the start.
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+}
+
+/// The one list of routes.
+pub fn routes() -> Vec<crate::web::routes::Route> {
+    [
+        vec![get("/static/{file:.*}", assets::serve).kind(Kind::Asset)],
+        crate::audit::routes(),
+        crate::enterprise::routes(),
+        crate::orgs::routes(),
+        crate::members::routes(),
+        crate::shell::routes(),
+        crate::invitations::routes(),
+        crate::auth::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A server that listens, and its address.
+pub struct Running {
+    /// To be awaited; ends when the server has stopped.
+    pub server: actix_web::dev::Server,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Starts serving `app` on `listener`: the only start-up, in `main` and in tests.
+pub fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Running> {
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    let data = Data::from(Arc::clone(app));
+    let sessions = Sessions::new(app.db.clone(), app.clock.clone(), app.settings.sessions.idle);
+    let key = Key::from(&app.keys.cookie());
+    let (shutdown, workers) = (app.settings.shutdown_timeout, app.settings.workers);
+    let server = HttpServer::new(move || {
+        let settings = &data.settings;
+        let session = SessionMiddleware::builder(sessions.clone(), key.clone())
+            .cookie_name(settings.session_cookie().to_owned())
+            .cookie_secure(settings.is_https())
+            .cookie_http_only(true)
+            .cookie_same_site(SameSite::Lax)
+            .cookie_path("/".to_owned())
+            .cookie_content_security(CookieContentSecurity::Signed)
+            .session_lifecycle(BrowserSession::default().state_ttl_extension_policy(TtlExtensionPolicy::OnEveryRequest))
+            .build();
+        // The last wrap runs first: trace, then session, then errors, then guard.
+        Service::new()
+            .app_data(data.clone())
+            .wrap(from_fn(members::presence::note))
+            // The guard has read the body within the route's own limit.
+            .app_data(PayloadConfig::new(usize::MAX))
+            .wrap(from_fn(middleware::guard))
+            .wrap(from_fn(middleware::errors))
+            .wrap(session)
+            .wrap(from_fn(middleware::trace))
+            .configure(|config| data.table.mount(config))
+    })
+    .workers(workers)
+    .client_request_timeout(Duration::from_secs(5))
+    // How long an answered connection that still sends is read for politeness; a slow body is gone a second after its deadline.
+    .client_disconnect_timeout(Duration::from_secs(1))
+    .keep_alive(Duration::from_secs(30))
+    .max_connections(2_048)
+    .shutdown_timeout(shutdown.as_secs())
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| Error::Internal(format!("cannot listen on {address}: {error}")))?
+    .run();
+    Ok(Running { server, address })
+}

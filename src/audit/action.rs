@@ -1,0 +1,88 @@
+//! The closed list of what can happen.
+
+macro_rules! actions {
+    ($($variant:ident $name:literal $title:literal),+ $(,)?) => {
+        /// Everything that the record can hold, by a stable name and the words a page shows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action { $(#[doc = $title] $variant),+ }
+        impl Action {
+            /// All of them, for the filter of the audit page.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The stable name, as stored and exported.
+            pub const fn name(self) -> &'static str { match self { $(Self::$variant => $name),+ } }
+            /// The words a page shows.
+            pub const fn title(self) -> &'static str { match self { $(Self::$variant => $title),+ } }
+            /// Finds an action by its stable name.
+            pub fn find(name: &str) -> Option<Self> { Self::ALL.iter().copied().find(|action| action.name() == name) }
+        }
+    };
+}
+
+actions! {
+    EnterpriseCreate "enterprise.create" "Enterprise set up",
+    EnterpriseUpdate "enterprise.update" "Enterprise settings changed",
+    EnterpriseRoleChange "enterprise.role.change" "Enterprise role changed",
+    OrgCreate "organization.create" "Organization created",
+    OrgUpdate "organization.update" "Organization settings changed",
+    OrgRename "organization.rename" "Organization renamed",
+    OrgArchive "organization.archive" "Organization archived",
+    OrgRestore "organization.restore" "Organization restored",
+    MemberCreate "member.create" "Member added",
+    MemberJoin "member.join" "Joined",
+    MemberUpdate "member.update" "Member changed",
+    MemberRole "member.role.change" "Role changed",
+    MemberSuspend "member.suspend" "Deactivated",
+    MemberActivate "member.activate" "Activated",
+    MemberDisable "member.disable" "Disabled",
+    MemberRestore "member.restore" "Restored by the operator",
+    MemberRemove "member.remove" "Removed",
+    MemberExpire "member.expire" "Membership expired",
+    MemberContext "member.context.provision" "Private context provisioned",
+    PrimaryChange "member.primary.change" "Primary organization changed",
+    GroupCreate "group.create" "Group created",
+    GroupMemberAdd "group.member.add" "Added to group",
+    GroupMemberRemove "group.member.remove" "Removed from group",
+    InvitationCreate "invitation.create" "Invited",
+    InvitationResend "invitation.resend" "Invitation sent again",
+    InvitationNewLink "invitation.link.rotate" "New invitation link",
+    InvitationLinkView "invitation.link.view" "Invitation links shown",
+    InvitationExport "invitation.link.export" "Invitation links exported",
+    InvitationRevoke "invitation.revoke" "Invitation code deleted",
+    InvitationOpen "invitation.open" "Invitation opened",
+    InvitationAccept "invitation.accept" "Invitation accepted",
+    InvitationDecline "invitation.decline" "Invitation declined",
+    InvitationRenewalRequest "invitation.renewal.request" "New link asked for",
+    InvitationReport "invitation.report" "Invitation reported",
+    InvitationDelivery "invitation.delivery" "Invitation mail failed",
+    SignIn "session.sign_in" "Signed in",
+    SignInFailed "session.sign_in.fail" "Sign-in refused",
+    SignOut "session.sign_out" "Signed out",
+    SessionRevoke "session.revoke" "Session ended",
+    SessionRevokeAll "session.revoke_all" "All sessions ended",
+    PasswordChange "password.change" "Password changed",
+    PasswordResetRequest "password.reset.request" "Password reset asked for",
+    PasswordReset "password.reset" "Password reset",
+    AddressCode "address.code.send" "Code sent to verify an address",
+    AddressVerify "address.verify" "Address verified",
+    AddressVerifyFailed "address.verify.fail" "Wrong code for an address",
+    AccountCreate "account.create" "Account created",
+    ProfileUpdate "profile.update" "Profile changed",
+    MailView "mail.view" "Mail with its link read",
+    MailRetry "mail.retry" "Mail sent again",
+    MailCancel "mail.cancel" "Mail cancelled",
+    AuditView "audit.view" "Audit log viewed",
+    AuditExport "audit.export" "Audit log exported",
+    AccessDenied "authz.denied" "Access denied",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        for action in Action::ALL {
+            assert_eq!(Action::find(action.name()), Some(*action));
+        }
+    }
+}

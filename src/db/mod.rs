@@ -1,0 +1,208 @@
+//! The two databases behind one facade: pools, read handles, write transactions, typed statements and migrations.
+//!
+//! This is the only room that names a database product. Everything else holds SQL as typed constants (see [`sql!`](crate::sql))
+//! whose one text serves both, and calls [`Reader`] and [`Tx`].
+
+mod migrate;
+mod open;
+pub mod statement;
+
+pub use migrate::{Version, migrate, versions};
+pub use open::{Db, Engine, Options, inspect};
+pub use statement::{Bulk, IntoParams, Params, Record, Sql, Statement, Text};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
+
+use crate::error::Result;
+
+/// How long a change waits for its turn to write.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A handle for reading: each call is one statement on one of the reading connections.
+#[derive(Clone)]
+pub struct Reader(Db);
+
+/// A write transaction: `begin immediate` on SQLite's single writer, `begin` on PostgreSQL; dropped without commit it rolls back.
+pub struct Tx(Inner);
+
+enum Inner {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// What can run a reading statement: a [`Reader`] outside transactions, a [`Tx`] inside.
+#[expect(async_fn_in_trait, reason = "used with concrete types only")]
+pub trait Read {
+    /// All rows of a typed text.
+    async fn rows<P: Params, R: Record>(&mut self, text: Text, params: P) -> Result<Vec<R>>;
+    /// Which of the two databases answers, for the few texts that differ by more than words.
+    fn engine(&self) -> Engine;
+
+    /// All rows.
+    async fn all<P: Params, R: Record>(&mut self, sql: Sql<P, R>, params: impl IntoParams<P>) -> Result<Vec<R>> {
+        self.rows(sql.text(self.engine()), params.into_params()).await
+    }
+    /// The first row, if there is one.
+    async fn opt<P: Params, R: Record>(&mut self, sql: Sql<P, R>, params: impl IntoParams<P>) -> Result<Option<R>> {
+        Ok(self.all(sql, params).await?.into_iter().next())
+    }
+    /// The one row; its absence is [`crate::error::Error::NotFound`].
+    async fn one<P: Params, R: Record>(&mut self, sql: Sql<P, R>, params: impl IntoParams<P>) -> Result<R> {
+        self.opt(sql, params).await?.ok_or(crate::error::Error::NotFound)
+    }
+}
+
+/// How many statements this process has run; a list may not run more of them when it has more rows.
+pub fn statements_run() -> u64 {
+    RUN.load(Ordering::Relaxed)
+}
+
+static RUN: AtomicU64 = AtomicU64::new(0);
+
+fn sql_str(text: Text) -> SqlStr {
+    RUN.fetch_add(1, Ordering::Relaxed);
+    match text {
+        Text::Fixed(text) => text.into_sql_str(),
+        // Only the finite lists of texts made in db and in the rooms' list builders come here, never a caller's words.
+        Text::Made(text) => AssertSqlSafe(text).into_sql_str(),
+    }
+}
+
+impl Read for Reader {
+    fn engine(&self) -> Engine {
+        self.0.engine()
+    }
+    async fn rows<P: Params, R: Record>(&mut self, text: Text, params: P) -> Result<Vec<R>> {
+        let rows = match &self.0 {
+            Db::Sqlite { read, .. } => {
+                sqlx::query_as_with::<_, R, _>(sql_str(text), params.sqlite()?)
+                    .fetch_all(read)
+                    .await?
+            }
+            Db::Postgres(pool) => {
+                sqlx::query_as_with::<_, R, _>(sql_str(text), params.postgres()?)
+                    .fetch_all(pool)
+                    .await?
+            }
+        };
+        Ok(rows)
+    }
+}
+
+impl Read for Tx {
+    fn engine(&self) -> Engine {
+        match self.0 {
+            Inner::Sqlite(_) => Engine::Sqlite,
+            Inner::Postgres(_) => Engine::Postgres,
+        }
+    }
+    async fn rows<P: Params, R: Record>(&mut self, text: Text, params: P) -> Result<Vec<R>> {
+        let rows = match &mut self.0 {
+            Inner::Sqlite(tx) => {
+                sqlx::query_as_with::<_, R, _>(sql_str(text), params.sqlite()?)
+                    .fetch_all(&mut **tx)
+                    .await?
+            }
+            Inner::Postgres(tx) => {
+                sqlx::query_as_with::<_, R, _>(sql_str(text), params.postgres()?)
+                    .fetch_all(&mut **tx)
+                    .await?
+            }
+        };
+        Ok(rows)
+    }
+}
+
+impl Tx {
+    /// Runs a statement that returns nothing; the number of rows it changed.
+    pub async fn run<P: Params>(&mut self, sql: Sql<P, ()>, params: impl IntoParams<P>) -> Result<u64> {
+        self.execute(sql.text(self.engine()), params.into_params()).await
+    }
+
+    async fn execute<P: Params>(&mut self, text: Text, params: P) -> Result<u64> {
+        Ok(match &mut self.0 {
+            Inner::Sqlite(tx) => sqlx::query_with(sql_str(text), params.sqlite()?)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+            Inner::Postgres(tx) => sqlx::query_with(sql_str(text), params.postgres()?)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// Inserts many rows with as few statements as the databases like; the number of rows that were new.
+    pub async fn many<P: Params>(&mut self, bulk: Bulk<P>, rows: Vec<P>) -> Result<u64> {
+        let engine = self.engine();
+        let mut changed = 0;
+        let mut rest = rows.into_iter();
+        loop {
+            // Four sizes, so that the statement caches hold four texts for each bulk insert.
+            let size = [500, 50, 5, 1]
+                .into_iter()
+                .find(|size| *size <= rest.len())
+                .unwrap_or(0);
+            if size == 0 {
+                return Ok(changed);
+            }
+            let text = bulk.text(engine, size);
+            let chunk = rest.by_ref().take(size);
+            changed += match &mut self.0 {
+                Inner::Sqlite(tx) => {
+                    let mut arguments = sqlx::sqlite::SqliteArguments::default();
+                    chunk.into_iter().try_for_each(|row| row.add_sqlite(&mut arguments))?;
+                    sqlx::query_with(sql_str(text), arguments)
+                        .execute(&mut **tx)
+                        .await?
+                        .rows_affected()
+                }
+                Inner::Postgres(tx) => {
+                    let mut arguments = sqlx::postgres::PgArguments::default();
+                    chunk.into_iter().try_for_each(|row| row.add_postgres(&mut arguments))?;
+                    sqlx::query_with(sql_str(text), arguments)
+                        .execute(&mut **tx)
+                        .await?
+                        .rows_affected()
+                }
+            };
+        }
+    }
+
+    /// Makes the changes durable; nothing may be acknowledged before.
+    pub async fn commit(self) -> Result<()> {
+        match self.0 {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// A handle for reading.
+    pub fn read(&self) -> Reader {
+        Reader(self.clone())
+    }
+
+    /// Begins a write transaction; [`Error::Busy`](crate::error::Error::Busy) when its turn does not come in time.
+    pub async fn write(&self) -> Result<Tx> {
+        let begun = async {
+            Ok(Tx(match self {
+                Self::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+                Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            }))
+        };
+        // One bound for both waits: in the queue of our own writers, and for a lock that another process holds.
+        let in_time = tokio::time::timeout(PATIENCE, begun).await;
+        in_time.unwrap_or_else(|_| {
+            tracing::error!(
+                "a change was refused: its turn to write did not come within {} s",
+                PATIENCE.as_secs()
+            );
+            Err(crate::error::Error::Busy)
+        })
+    }
+}

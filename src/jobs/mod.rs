@@ -1,0 +1,167 @@
+//! The ticking worker: it drains the outbox and does what falls due by time, in the background of the server.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    access::session,
+    app::App,
+    audit::Actor,
+    auth,
+    clock::Timestamp,
+    db::Tx,
+    error::{Error, Result},
+    invitations::{self, Delivery},
+    mail::{
+        outbox::{self, Delivered, MailRow},
+        transport::Outcome,
+    },
+    members::member,
+};
+
+/// How often the outbox is looked at.
+const BEAT: Duration = Duration::from_millis(500);
+/// How many mails are under way at once.
+const LANES: usize = 4;
+/// How many are passed over at once where there is no mail server to send them.
+const UNSENT: usize = 200;
+
+/// A mail that was tried, and what became of it.
+type Sent = (MailRow, Outcome);
+
+/// Works until it is told to stop; what is under way is finished first.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    // Two rounds: a mail server that hangs must not keep the minute's work waiting.
+    tokio::join!(deliver(&app, &stop), keep_house(&app, &stop));
+}
+
+async fn deliver(app: &App, stop: &CancellationToken) {
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        if let Err(error) = post_until(app, stop).await {
+            tracing::error!(%error, "the outbox could not be worked on");
+        }
+    }
+}
+
+async fn keep_house(app: &App, stop: &CancellationToken) {
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for count in 0_u64.. {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = minute.tick() => {}
+        }
+        if let Err(error) = tidy(app).await {
+            tracing::error!(%error, "the minute's work failed");
+        }
+        if count % 60 == 59
+            && let Err(error) = app.db.optimize().await
+        {
+            tracing::warn!(%error, "the planner's statistics were not refreshed");
+        }
+    }
+}
+
+/// Sends what is due and shows the results where people look.
+pub async fn post(app: &App) -> Result<usize> {
+    post_until(app, &CancellationToken::new()).await
+}
+
+async fn post_until(app: &App, stop: &CancellationToken) -> Result<usize> {
+    let (told, heard) = mpsc::unbounded_channel();
+    // Beside each other: a conversation with a mail server must not stand still while the database is busy.
+    let (sent, settled) = tokio::join!(send_all(app, told, stop), settle_all(app, heard));
+    sent?;
+    settled
+}
+
+/// Sends until nothing is due and nothing under way, or until `stop`. A server that hangs holds up its own mail alone: the next is
+/// taken as soon as one of the others has ended, and only then, so that what is taken is really being sent.
+async fn send_all(app: &App, told: mpsc::UnboundedSender<Sent>, stop: &CancellationToken) -> Result<()> {
+    let lanes = if app.sender.post.is_some() { LANES } else { UNSENT };
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        if under_way.len() < lanes && !stop.is_cancelled() {
+            let now = app.clock.now();
+            match outbox::take_due(&app.db, now, lanes - under_way.len()).await {
+                Ok(taken) => under_way.extend(taken.into_iter().map(|row| async move {
+                    let outcome = outbox::send(&row, &app.sender, &app.settings, &app.keys, now).await;
+                    (row, outcome)
+                })),
+                Err(error) if under_way.is_empty() => return Err(error),
+                Err(error) => tracing::error!(%error, "no more mails could be taken"),
+            }
+        }
+        if under_way.is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            Some(sent) = under_way.next() => {
+                let _ = told.send(sent); // nobody listens any more after an error, which is told by the other side
+            }
+            () = tokio::time::sleep(BEAT) => {}
+        }
+    }
+}
+
+async fn settle_all(app: &App, mut heard: mpsc::UnboundedReceiver<Sent>) -> Result<usize> {
+    let (mut count, mut results) = (0, Vec::new());
+    while heard.recv_many(&mut results, UNSENT).await > 0 {
+        settle(app, &results).await?;
+        count += results.len();
+        results.clear();
+    }
+    Ok(count)
+}
+
+/// Writes down what became of mails; tries for a minute, because a mail whose fate is not known is sent once more.
+async fn settle(app: &App, results: &[Sent]) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match settle_once(app, results).await {
+            Err(Error::Busy) if tries < 12 => tokio::time::sleep(Duration::from_secs(5)).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn settle_once(app: &App, results: &[Sent]) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    for (row, outcome) in results {
+        let delivered = outbox::settle(&mut tx, row, outcome, app.sender.post.is_some(), now).await?;
+        show(app, &mut tx, &delivered, now).await?;
+    }
+    tx.commit().await
+}
+
+/// Copies a mail's fate to what it belongs to.
+async fn show(app: &App, tx: &mut Tx, delivered: &Delivered, now: Timestamp) -> Result<()> {
+    let (Some(invitation), Some(delivery)) = (delivered.invitation, Delivery::of(delivered.state)) else {
+        return Ok(());
+    };
+    let by = Actor::system(&app.keys);
+    invitations::delivery_changed(tx, &by, invitation, delivery, &delivered.error, now).await
+}
+
+/// The work of each minute.
+pub async fn tidy(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    app.ceilings.tidy();
+    let mut tx = app.db.write().await?;
+    session::prune(&mut tx, now).await?;
+    invitations::remind_due(&mut tx, now).await?;
+    auth::prune(&mut tx, now).await?;
+    member::expire_due(&mut tx, &Actor::system(&app.keys), now).await?;
+    tx.commit().await
+}

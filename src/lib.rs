@@ -1,0 +1,44 @@
+//! Muster: the self-hosted portal in which organizations manage who may use a metered platform, and how much.
+
+pub mod access;
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod enterprise;
+pub mod error;
+pub mod groups;
+pub mod ids;
+pub mod invitations;
+pub mod jobs;
+pub mod mail;
+pub mod members;
+pub mod orgs;
+pub mod secret;
+pub mod shell;
+pub mod telemetry;
+pub mod text;
+pub mod web;
+
+/// Every SQL statement of every room, for the test that prepares each on both databases.
+pub fn statements() -> Vec<db::Statement> {
+    [
+        access::store::statements(),
+        audit::statements(),
+        auth::statements(),
+        enterprise::statements(),
+        groups::statements(),
+        invitations::statements(),
+        mail::statements(),
+        members::statements(),
+        orgs::statements(),
+        shell::statements(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

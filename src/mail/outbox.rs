@@ -1,0 +1,484 @@
+//! The outbox: a mail is a row in the transaction of what it tells of, and leaves later. The row holds no secret.
+
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use super::store::{MailRow, MailState};
+use super::{
+    address::Address,
+    links,
+    message::{self, AccessChanged, AddedToOrganization, Change, Message, Name, Person, Rendered},
+    store,
+    transport::{Outcome, Post, retry_after},
+};
+use crate::{
+    app::Settings,
+    audit::{self, Action, Actor, Entry, Object},
+    clock::{Timestamp, Zone},
+    db::{Db, Read, Tx},
+    error::{Error, Result},
+    ids::{InvitationId, MailId, OrgId, ResetId, UserId},
+    secret::Keys,
+    web::filters,
+};
+
+/// A mail as it waits: everything that its words need, but for the secrets, which are derived when it leaves.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Mail {
+    /// An invitation, or the reminder of one.
+    Invitation {
+        /// The invitation.
+        invitation: InvitationId,
+        /// Which of its links.
+        generation: i64,
+        /// Where to.
+        organization: String,
+        /// The role's name.
+        role: String,
+        /// When the link ends.
+        expires_at: Option<Timestamp>,
+        /// The organization's zone.
+        zone: String,
+        /// Who invited: name and address.
+        inviter: Option<(String, String)>,
+        /// Whether it is the reminder.
+        reminder: bool,
+    },
+    /// A link to choose a password.
+    PasswordReset {
+        /// The reset.
+        reset: ResetId,
+        /// When it was made.
+        created_at: Timestamp,
+        /// How long it lives.
+        minutes: u32,
+    },
+    /// The password is another one.
+    PasswordChanged {
+        /// When.
+        at: Timestamp,
+    },
+    /// A code that proves an address.
+    VerifyAddress {
+        /// Whose.
+        user: UserId,
+        /// Which code.
+        nonce: i64,
+        /// How long it lives.
+        minutes: u32,
+    },
+    /// Somebody asks the inviter for a new link.
+    RenewalRequested {
+        /// Where to.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// Who was invited.
+        invited: String,
+    },
+    /// One more organization, with a link to set a first password where there is none yet.
+    AddedToOrganization {
+        /// Where to.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// The role's name.
+        role: String,
+        /// Who did it: name and address.
+        by: Option<(String, String)>,
+        /// The reset by which a new account sets its password, and when it was made.
+        set_password: Option<(ResetId, Timestamp)>,
+    },
+    /// Other rights.
+    AccessChanged {
+        /// Where.
+        organization: String,
+        /// `role:Manager`, `suspended`, `activated`, `disabled`, `removed`.
+        change: String,
+        /// Whom to ask.
+        contact: String,
+    },
+}
+
+impl Mail {
+    /// The invitation that the mail carries, whose delivery state follows the mail's.
+    pub const fn invitation(&self) -> Option<InvitationId> {
+        match self {
+            Self::Invitation { invitation, .. } => Some(*invitation),
+            _ => None,
+        }
+    }
+
+    /// Puts the mail into words, with its secrets.
+    pub fn render(&self, to: &Address, settings: &Settings, keys: &Keys) -> Result<Rendered> {
+        let message = self.message(to, settings, keys)?;
+        Ok(message.render(&settings.host())?)
+    }
+
+    fn message(&self, to: &Address, settings: &Settings, keys: &Keys) -> Result<Message> {
+        let url = |link: String| Url::parse(&link).map_err(|error| Error::Internal(format!("link: {error}")));
+        let person = |who: &Option<(String, String)>| {
+            who.as_ref().and_then(|(name, address)| {
+                let address = Address::parse(address).ok()?;
+                Some(Person {
+                    name: Name::person(name),
+                    address,
+                })
+            })
+        };
+        Ok(match self {
+            Self::Invitation {
+                invitation,
+                generation,
+                organization,
+                role,
+                expires_at,
+                zone,
+                inviter,
+                reminder,
+            } => {
+                let invitation = message::Invitation {
+                    organization: Name::organization(organization),
+                    role: Name::role(role),
+                    address: to.clone(),
+                    link: url(links::mailed_invitation(settings, keys, *invitation, *generation))?,
+                    expires: expires_at.map_or_else(
+                        || "It does not expire".to_owned(),
+                        |end| when(end, &Zone::find_or_utc(zone)),
+                    ),
+                    inviter: person(inviter),
+                };
+                if *reminder {
+                    Message::InvitationReminder(invitation)
+                } else {
+                    Message::Invitation(invitation)
+                }
+            }
+            Self::PasswordReset {
+                reset,
+                created_at,
+                minutes,
+            } => Message::PasswordReset(message::PasswordReset {
+                link: url(links::reset(settings, keys, *reset, *created_at))?,
+                minutes: *minutes,
+            }),
+            Self::PasswordChanged { at } => Message::PasswordChanged(message::PasswordChanged {
+                changed: when(*at, &Zone::find_or_utc("UTC")),
+                link: url(settings.link("/forgot"))?,
+            }),
+            Self::VerifyAddress { user, nonce, minutes } => Message::VerifyAddress(message::VerifyAddress {
+                address: to.clone(),
+                code: links::address_code(keys, *user, *nonce).expose().to_owned(),
+                minutes: *minutes,
+            }),
+            Self::RenewalRequested {
+                organization,
+                slug,
+                invited,
+            } => Message::RenewalRequested(message::RenewalRequested {
+                organization: Name::organization(organization),
+                address: Address::parse(invited).map_err(|error| Error::Internal(error.to_string()))?,
+                link: url(settings.link(&format!("/o/{slug}/invites")))?,
+            }),
+            Self::AddedToOrganization {
+                organization,
+                slug,
+                role,
+                by,
+                set_password,
+            } => {
+                let link = match set_password {
+                    Some((reset, created_at)) => links::reset(settings, keys, *reset, *created_at),
+                    None => settings.link(&format!("/o/{slug}/members")),
+                };
+                Message::AddedToOrganization(AddedToOrganization {
+                    organization: Name::organization(organization),
+                    role: Name::role(role),
+                    address: to.clone(),
+                    link: url(link)?,
+                    by: person(by),
+                })
+            }
+            Self::AccessChanged {
+                organization,
+                change,
+                contact,
+            } => Message::AccessChanged(AccessChanged {
+                organization: Name::organization(organization),
+                address: to.clone(),
+                change: match change.as_str() {
+                    "suspended" => Change::Suspended,
+                    "activated" => Change::Activated,
+                    "disabled" => Change::Disabled,
+                    "removed" => Change::Removed,
+                    role => Change::Role {
+                        role: Name::role(role.strip_prefix("role:").unwrap_or(role)),
+                    },
+                },
+                contact: Address::parse(contact).ok(),
+            }),
+        })
+    }
+}
+
+/// "Friday, 27 November 2026, 14:02 (Europe/Berlin)".
+fn when(at: Timestamp, zone: &Zone) -> String {
+    let tz = zone.tz();
+    format!(
+        "{}, {} ({})",
+        filters::weekday_date(at.micros(), &tz),
+        filters::time_of_day(at.micros(), &tz),
+        zone.name()
+    )
+}
+
+/// Puts a mail into the outbox, in the transaction of what it tells of.
+pub async fn enqueue(tx: &mut Tx, org: Option<OrgId>, to: &Address, mail: &Mail, now: Timestamp) -> Result<MailId> {
+    if let Some(invitation) = mail.invitation() {
+        cancel_for(tx, invitation).await?; // a newer mail of the same invitation says it all
+    }
+    let ids = enqueue_many(tx, org, std::slice::from_ref(&(to.clone(), mail.clone())), now).await?;
+    ids.first()
+        .copied()
+        .ok_or_else(|| Error::Internal("no mail was enqueued".to_owned()))
+}
+
+/// Puts many mails into the outbox with a few statements; what waits of the same invitations is the caller's to cancel.
+pub async fn enqueue_many(
+    tx: &mut Tx,
+    org: Option<OrgId>,
+    mails: &[(Address, Mail)],
+    now: Timestamp,
+) -> Result<Vec<MailId>> {
+    let first = store::take_ids(tx, mails.len() as i64).await?;
+    let mut rows = Vec::with_capacity(mails.len());
+    let mut ids = Vec::with_capacity(mails.len());
+    for (place, (to, mail)) in mails.iter().enumerate() {
+        let id = MailId::from_raw(first + place as i64);
+        let subject = mail.invitation().map(InvitationId::raw);
+        rows.push((
+            id,
+            org.map_or(0, OrgId::raw),
+            to.display().to_owned(),
+            serde_json::to_string(mail)?,
+            subject,
+            id.to_string(),
+            MailState::Queued,
+            now,
+            now,
+        ));
+        ids.push(id);
+    }
+    store::insert(tx, rows).await?;
+    Ok(ids)
+}
+
+/// Cancels the mails of an invitation that have not left yet: its code was deleted or it was answered.
+pub async fn cancel_for(tx: &mut Tx, invitation: InvitationId) -> Result<()> {
+    store::cancel_waiting(tx, invitation.raw()).await?;
+    Ok(())
+}
+
+/// Mails of a state (all for `None`), newest first, before `before`.
+pub async fn list(
+    db: &mut impl Read,
+    state: Option<MailState>,
+    before: Option<MailId>,
+    limit: i64,
+) -> Result<Vec<MailRow>> {
+    store::list(db, state, before.map_or(i64::MAX, MailId::raw), limit).await
+}
+
+/// How many mails are in each state.
+pub async fn counts(db: &mut impl Read) -> Result<Vec<(MailState, i64)>> {
+    store::counts(db).await
+}
+
+/// One mail.
+pub async fn find(db: &mut impl Read, id: MailId) -> Result<MailRow> {
+    store::find(db, id).await?.ok_or(Error::NotFound)
+}
+
+impl MailRow {
+    /// The mail itself.
+    pub fn mail(&self) -> Result<Mail> {
+        Ok(serde_json::from_str(&self.message)?)
+    }
+    /// To whom.
+    pub fn to(&self) -> Result<Address> {
+        Address::parse(&self.recipient).map_err(|error| Error::Internal(error.to_string()))
+    }
+    /// In words, with its secrets.
+    pub fn render(&self, settings: &Settings, keys: &Keys) -> Result<Rendered> {
+        self.mail()?.render(&self.to()?, settings, keys)
+    }
+}
+
+/// Sends a mail again that was deferred, bounced, link-only or cancelled.
+pub async fn retry(tx: &mut Tx, by: &Actor, id: MailId, now: Timestamp) -> Result<MailRow> {
+    let row = find(tx, id).await?;
+    if row.state == MailState::Sent {
+        return Err(Error::conflict(
+            "This mail was sent already. Resend the invitation to send another one.",
+        ));
+    }
+    store::requeue(tx, id, now).await?;
+    let object = Object::new("mail", id.raw(), row.recipient.clone());
+    audit::record(
+        tx,
+        by,
+        None,
+        Entry::done(
+            Action::MailRetry,
+            object,
+            serde_json::json!({ "state": row.state.title() }),
+            serde_json::json!({ "state": "Queued" }),
+        ),
+        now,
+    )
+    .await?;
+    find(tx, id).await
+}
+
+/// Takes a mail back that has not left yet.
+pub async fn cancel(tx: &mut Tx, by: &Actor, id: MailId, now: Timestamp) -> Result<MailRow> {
+    let row = find(tx, id).await?;
+    if !matches!(row.state, MailState::Queued | MailState::Deferred | MailState::LinkOnly) {
+        return Err(Error::conflict(format!(
+            "This mail is {} and cannot be cancelled.",
+            row.state.title().to_lowercase()
+        )));
+    }
+    store::finish(tx, id, MailState::Cancelled, "", now, None).await?;
+    let object = Object::new("mail", id.raw(), row.recipient.clone());
+    audit::record(
+        tx,
+        by,
+        None,
+        Entry::done(
+            Action::MailCancel,
+            object,
+            serde_json::json!({ "state": row.state.title() }),
+            serde_json::json!({ "state": "Cancelled" }),
+        ),
+        now,
+    )
+    .await?;
+    find(tx, id).await
+}
+
+/// Who sends, and through what.
+#[derive(Clone)]
+pub struct Sender {
+    /// The transport; none when no mail server is configured.
+    pub post: Option<Post>,
+    /// The `From` of every mail.
+    pub from: Mailbox,
+    /// The `Reply-To`, where it differs.
+    pub reply_to: Option<Mailbox>,
+}
+
+/// What became of one mail of an invitation: its state and, for a failure, the reason.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The mail.
+    pub mail: MailId,
+    /// The mail's organization.
+    pub org: Option<OrgId>,
+    /// The invitation, if it carried one.
+    pub invitation: Option<InvitationId>,
+    /// Its new state.
+    pub state: MailState,
+    /// The reason of a failure.
+    pub error: String,
+}
+
+/// How long a mail that is being sent is left alone before another attempt; longer than any attempt takes.
+const LEASE: Duration = Duration::from_secs(120);
+
+/// Takes what is due, at most `limit` mails, to be sent by the caller at once.
+///
+/// A mail is taken by moving its next attempt ahead, so that a process that dies while sending repeats it (at least once, with
+/// the same Message-ID) and two replicas do not send it twice.
+pub async fn take_due(db: &Db, now: Timestamp, limit: usize) -> Result<Vec<MailRow>> {
+    let due = store::list_due(&mut db.read(), now, limit as i64).await?;
+    let mut taken = Vec::new();
+    if !due.is_empty() {
+        let mut tx = db.write().await?;
+        for row in due {
+            if store::take(&mut tx, row.id, row.next_at, now.plus(LEASE)).await? {
+                taken.push(row);
+            }
+        }
+        tx.commit().await?;
+    }
+    Ok(taken)
+}
+
+/// Sends one mail that was taken; the caller writes down what became of it.
+pub async fn send(row: &MailRow, sender: &Sender, settings: &Settings, keys: &Keys, now: Timestamp) -> Outcome {
+    match &sender.post {
+        Some(post) => match put(row, sender, settings, keys, now) {
+            Ok(message) => post.send(&message).await,
+            Err(error) => Outcome::Bounced(error.to_string()),
+        },
+        None => Outcome::Deferred(String::new()),
+    }
+}
+
+fn put(row: &MailRow, sender: &Sender, settings: &Settings, keys: &Keys, now: Timestamp) -> Result<lettre::Message> {
+    let rendered = row.render(settings, keys)?;
+    let host = settings
+        .public_url
+        .host_str()
+        .filter(|host| host.contains('.'))
+        .unwrap_or("muster.invalid")
+        .trim_matches(['[', ']'])
+        .replace(':', ".");
+    let date = std::time::UNIX_EPOCH + Duration::from_micros(now.micros().max(0) as u64);
+    message::build(
+        &rendered,
+        &sender.from,
+        &row.to()?,
+        sender.reply_to.as_ref(),
+        &format!("{}@{host}", row.message_id),
+        date,
+    )
+    .map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Writes down what became of a mail.
+pub async fn settle(
+    tx: &mut Tx,
+    row: &MailRow,
+    outcome: &Outcome,
+    has_server: bool,
+    now: Timestamp,
+) -> Result<Delivered> {
+    let (state, error, next) = match outcome {
+        _ if !has_server => (MailState::LinkOnly, String::new(), None),
+        Outcome::Sent(_) => (MailState::Sent, String::new(), None),
+        Outcome::Bounced(reason) => (MailState::Bounced, reason.clone(), None),
+        Outcome::Deferred(reason) => match retry_after(u32::try_from(row.attempts + 1).unwrap_or(u32::MAX)) {
+            Some(pause) => (MailState::Deferred, reason.clone(), Some(now.plus(pause))),
+            None => (
+                MailState::Bounced,
+                format!("Given up after a day of tries: {reason}"),
+                None,
+            ),
+        },
+    };
+    store::finish(tx, row.id, state, &error, now, next).await?;
+    let org = (row.org_id != 0).then(|| OrgId::from_raw(row.org_id));
+    Ok(Delivered {
+        mail: row.id,
+        org,
+        invitation: row.subject_id.map(InvitationId::from_raw),
+        state,
+        error,
+    })
+}

@@ -1,0 +1,964 @@
+//! What the members' pages print, decided already.
+
+use askama::Template;
+
+use super::{
+    Member, Status, forms,
+    list::{self, Counts, Found, Order, Query, Sort},
+    store::ListRow,
+};
+use crate::{
+    access::{Can, EnterpriseRole, Permission, Role},
+    audit,
+    clock::{Timestamp, Zone},
+    groups::{Belonging, Group},
+    ids::{GroupId, UserId},
+    web::{
+        filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
+        form::FieldErrors,
+        layout::{Chip, Choice, Fact, FilterLink, Layout, Sort as SortLink, Tag, hue, initials},
+    },
+};
+
+/// Who looks, and what that allows.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    user: UserId,
+    rank: i64,
+    may_role: bool,
+    may_suspend: bool,
+    may_disable: bool,
+    may_manage: bool,
+    /// Members see each other's names, not addresses (MODEL section 2.5).
+    names_only: bool,
+    zone: Zone,
+    now: Timestamp,
+    /// The list's path.
+    base: String,
+}
+
+impl Viewer {
+    /// The viewer of a request.
+    pub fn of<P>(by: &Can<P>, now: Timestamp) -> Self {
+        let enterprise = by.person().and_then(|person| person.enterprise_role);
+        Self {
+            user: by.user_id(),
+            rank: by.rank(),
+            may_role: by.may(Permission::RoleAssign),
+            may_suspend: by.may(Permission::MemberSuspend),
+            may_disable: by.may(Permission::MemberDisable),
+            may_manage: by.may(Permission::MemberManage),
+            names_only: by.role() == Some(Role::Member) && enterprise.is_none(),
+            zone: by.org().zone.clone(),
+            now,
+            base: by.path("/members"),
+        }
+    }
+    /// Whether addresses of others are kept from this viewer.
+    pub const fn names_only(&self) -> bool {
+        self.names_only
+    }
+}
+
+/// What the viewer may do to one member; what they may never do is left out, not greyed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Offers {
+    /// Make Org Admin.
+    pub make_admin: bool,
+    /// Choose another role.
+    pub change_role: bool,
+    /// Deactivate.
+    pub deactivate: bool,
+    /// Activate.
+    pub activate: bool,
+    /// Disable User.
+    pub disable: bool,
+    /// Remove.
+    pub remove: bool,
+    /// Provision private context.
+    pub provision: bool,
+}
+
+impl Offers {
+    fn of(
+        viewer: &Viewer,
+        is_self: bool,
+        role: Role,
+        enterprise: Option<EnterpriseRole>,
+        status: Status,
+        has_expired: bool,
+        has_context: bool,
+    ) -> Self {
+        let rank = role.rank().max(enterprise.map_or(0, EnterpriseRole::rank));
+        if viewer.rank < rank || status == Status::Removed {
+            return Self::default();
+        }
+        let is_open = status != Status::Disabled;
+        let stopped = status == Status::Suspended || has_expired;
+        Self {
+            make_admin: viewer.may_role
+                && is_open
+                && !stopped
+                && role != Role::Administrator
+                && viewer.rank >= Role::Administrator.rank(),
+            change_role: viewer.may_role && is_open,
+            deactivate: viewer.may_suspend && is_open && !stopped && !is_self,
+            activate: viewer.may_suspend && is_open && stopped,
+            disable: viewer.may_disable && is_open && !is_self,
+            remove: viewer.may_manage && !is_self,
+            provision: viewer.may_manage && is_open && !has_context,
+        }
+    }
+}
+
+/// The class that draws a state's shape.
+fn class(state: &str) -> &'static str {
+    match state {
+        "Active" => "ok",
+        "Inactive" => "",
+        "Disabled" => "bad",
+        _ => "warn",
+    }
+}
+
+/// One member in the table.
+#[derive(Debug, Clone, Default)]
+pub struct Row {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// For the avatar.
+    pub initials: String,
+    /// For the avatar.
+    pub hue: u8,
+    /// Whether it is the viewer.
+    pub you: bool,
+    /// The member's page.
+    pub href: String,
+    /// The role's name.
+    pub role: String,
+    /// Whether the role is Org Admin.
+    pub is_admin: bool,
+    /// The state's word.
+    pub status: &'static str,
+    /// The state's shape.
+    pub status_class: &'static str,
+    /// Whether the member is disabled.
+    pub is_disabled: bool,
+    /// Two groups.
+    pub groups: Vec<Tag>,
+    /// How many more.
+    pub more: usize,
+    /// Their names.
+    pub more_names: String,
+    /// The day of joining.
+    pub joined: String,
+    /// The same for machines.
+    pub joined_iso: String,
+    /// How long ago the member was here.
+    pub last_active: String,
+    /// The same for machines, empty for never.
+    pub last_active_iso: String,
+    /// What the viewer may do.
+    pub may: Offers,
+    /// The version that an act refers to.
+    pub version: i64,
+}
+
+impl Row {
+    /// A row of the list.
+    pub fn of_list(viewer: &Viewer, row: &ListRow) -> Self {
+        let expired = list::has_expired(row, viewer.now);
+        let status = if expired { "Expired" } else { row.status.title() };
+        let offers = Offers::of(
+            viewer,
+            row.user_id == viewer.user,
+            row.role,
+            row.enterprise_role,
+            row.status,
+            expired,
+            true,
+        );
+        Self {
+            id: row.id.to_string(),
+            name: row.name.clone(),
+            email: row.email.clone(),
+            initials: initials(&row.name),
+            hue: hue(row.id.raw()),
+            href: format!("{}/{}", viewer.base, row.id),
+            role: row.role.title().to_owned(),
+            is_admin: row.role == Role::Administrator,
+            status,
+            status_class: class(status),
+            is_disabled: row.status == Status::Disabled,
+            may: offers,
+            version: row.version,
+            ..Self::default()
+        }
+        .with_groups(&list::groups_of(row))
+        .with_times(viewer, row.user_id, row.joined_at, row.last_active_at)
+    }
+
+    /// The row of a member after an act.
+    pub fn of_member(viewer: &Viewer, member: &Member, groups: &[Belonging]) -> Self {
+        let status = member.state(viewer.now);
+        let groups: Vec<_> = groups.iter().map(|group| (group.id, group.name.clone())).collect();
+        Self {
+            id: member.id.to_string(),
+            name: member.name.clone(),
+            email: member.email.clone(),
+            initials: initials(&member.name),
+            hue: hue(member.id.raw()),
+            href: format!("{}/{}", viewer.base, member.id),
+            role: member.role.title().to_owned(),
+            is_admin: member.role == Role::Administrator,
+            status,
+            status_class: class(status),
+            is_disabled: member.status == Status::Disabled,
+            may: offers(viewer, member),
+            version: member.version,
+            ..Self::default()
+        }
+        .with_groups(&groups)
+        .with_times(viewer, member.user_id, member.joined_at, member.last_active_at)
+    }
+
+    fn with_groups(mut self, groups: &[(GroupId, String)]) -> Self {
+        self.groups = groups
+            .iter()
+            .take(2)
+            .map(|(id, name)| Tag {
+                label: name.clone(),
+                hue: hue(id.raw()),
+            })
+            .collect();
+        self.more = groups.len().saturating_sub(2);
+        self.more_names = groups
+            .iter()
+            .skip(2)
+            .map(|(_, name)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        self
+    }
+
+    fn with_times(mut self, viewer: &Viewer, user: UserId, joined: Timestamp, active: Timestamp) -> Self {
+        self.you = user == viewer.user;
+        let zone = viewer.zone.tz();
+        self.joined = date(joined.micros(), &zone);
+        self.joined_iso = iso(joined.micros());
+        (self.last_active, self.last_active_iso) = last_active(viewer, active);
+        if viewer.names_only && !self.you {
+            self.email = String::new();
+            (self.last_active, self.last_active_iso) = (MISSING.to_owned(), String::new());
+        }
+        self
+    }
+}
+
+fn offers(viewer: &Viewer, member: &Member) -> Offers {
+    let expired = member.state(viewer.now) == "Expired";
+    let is_self = member.user_id == viewer.user;
+    Offers::of(
+        viewer,
+        is_self,
+        member.role,
+        member.enterprise_role,
+        member.status,
+        expired,
+        member.context_at.is_some(),
+    )
+}
+
+fn last_active(viewer: &Viewer, at: Timestamp) -> (String, String) {
+    if at.micros() == 0 {
+        return ("Never".to_owned(), String::new());
+    }
+    (
+        ago(viewer.now.micros(), at.micros(), &viewer.zone.tz()),
+        iso(at.micros()),
+    )
+}
+
+/// The roles to choose from, up to a rank.
+pub fn role_choices(rank: i64, chosen: &str) -> Vec<Choice> {
+    Role::ALL
+        .into_iter()
+        .filter(|role| role.rank() <= rank)
+        .map(|role| Choice {
+            value: role.key().to_owned(),
+            label: format!("{}: {}", role.title(), role.purpose().trim_end_matches('.')),
+            selected: role.key() == chosen,
+        })
+        .collect()
+}
+
+/// The list.
+#[derive(Debug, Template)]
+#[template(path = "members/index.html", blocks = ["rows"])]
+pub struct Index {
+    /// The frame.
+    pub l: Layout,
+    /// Whether only the results are asked for.
+    pub partial: bool,
+    /// The list's path.
+    pub path: String,
+    /// The organization's name.
+    pub organization: String,
+    /// How many members there are.
+    pub total: i64,
+    /// How many are active.
+    pub active: i64,
+    /// How many have no private context yet.
+    pub inactive: i64,
+    /// How many are deactivated.
+    pub suspended: i64,
+    /// How many are disabled.
+    pub disabled: i64,
+    /// How many Org Admins act.
+    pub admins: i64,
+    /// The list of Org Admins.
+    pub admins_href: String,
+    /// Whether Invite User + is offered.
+    pub may_invite: bool,
+    /// Whether Add user is offered.
+    pub may_create: bool,
+    /// Where invitations are.
+    pub invites_href: String,
+    /// Where a person is added.
+    pub new_href: String,
+    /// What was searched.
+    pub q: String,
+    /// The states with their counts.
+    pub statuses: Vec<FilterLink>,
+    /// The roles.
+    pub roles: Vec<Choice>,
+    /// The groups.
+    pub groups: Vec<Choice>,
+    /// What is on.
+    pub chips: Vec<Chip>,
+    /// The list without the role filter.
+    pub without_role: String,
+    /// The list without the group filter.
+    pub without_group: String,
+    /// What the form keeps while one types.
+    pub hidden: Vec<(String, String)>,
+    /// The list without filters.
+    pub clear_href: String,
+    /// The list's address without its path, to come back to after an act.
+    pub here: String,
+    /// Sort by name.
+    pub by_name: SortLink,
+    /// Sort by role.
+    pub by_role: SortLink,
+    /// Sort by state.
+    pub by_status: SortLink,
+    /// Sort by day of joining.
+    pub by_joined: SortLink,
+    /// Sort by last activity.
+    pub by_active: SortLink,
+    /// The order in words.
+    pub order: String,
+    /// The members.
+    pub rows: Vec<Row>,
+    /// Which of how many.
+    pub range: String,
+    /// The page before.
+    pub previous: Option<String>,
+    /// The page after.
+    pub next: Option<String>,
+    /// Whether any filter is on.
+    pub is_filtered: bool,
+}
+
+/// What the list is made of.
+pub struct Shown<'a> {
+    /// The question.
+    pub query: &'a Query,
+    /// What was typed.
+    pub typed: &'a str,
+    /// The counts.
+    pub counts: &'a Counts,
+    /// The organization's groups.
+    pub groups: &'a [Group],
+    /// The page.
+    pub found: &'a Found,
+}
+
+impl Index {
+    /// Decides everything that the page prints.
+    pub fn new<P>(l: Layout, partial: bool, by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>) -> Self {
+        let Shown {
+            query,
+            typed,
+            counts,
+            groups,
+            found,
+        } = *shown;
+        let path = by.path("/members");
+        let link = |change: &dyn Fn(&mut Query)| {
+            let mut other = Query {
+                cursor: None,
+                ..query.clone()
+            };
+            change(&mut other);
+            forms::with(&path, &forms::address(&other, typed))
+        };
+        let here = forms::address(
+            &Query {
+                cursor: None,
+                ..query.clone()
+            },
+            typed,
+        );
+        let page = |name: &str, cursor: &list::Cursor| {
+            let and = if here.is_empty() { "" } else { "&" };
+            format!("{path}?{here}{and}{name}={}", cursor.to_text())
+        };
+        let sort = |of: Sort| {
+            let current = query.order.sort == of;
+            let down = if current { !query.order.down } else { of.begins_down() };
+            SortLink {
+                href: link(&|other| other.order = Order { sort: of, down }),
+                direction: match (current, query.order.down) {
+                    (false, _) => "",
+                    (true, true) => "descending",
+                    (true, false) => "ascending",
+                },
+            }
+        };
+        let seg = |id, label, status: Option<Status>| FilterLink {
+            id,
+            label,
+            count: Some(counts.of(status, &[])),
+            href: link(&|other| other.status = status),
+            current: query.status == status,
+        };
+        let group_name = |id: &GroupId| {
+            groups
+                .iter()
+                .find(|group| group.id == *id)
+                .map(|group| group.name.clone())
+        };
+        let mut chips = Vec::new();
+        if !typed.trim().is_empty() {
+            let remove = forms::with(
+                &path,
+                &forms::address(
+                    &Query {
+                        cursor: None,
+                        ..query.clone()
+                    },
+                    "",
+                ),
+            );
+            chips.push(Chip {
+                label: format!("Search: {}", typed.trim()),
+                remove,
+            });
+        }
+        if let Some(status) = query.status {
+            chips.push(Chip {
+                label: format!("Status: {}", status.title()),
+                remove: link(&|other| other.status = None),
+            });
+        }
+        for role in &query.roles {
+            let remove = link(&|other| other.roles.retain(|kept| kept != role));
+            chips.push(Chip {
+                label: format!("Role: {}", role.title()),
+                remove,
+            });
+        }
+        for id in &query.groups {
+            let label = group_name(id).map_or_else(|| "Group: unknown".to_owned(), |name| format!("Group: {name}"));
+            chips.push(Chip {
+                label,
+                remove: link(&|other| other.groups.retain(|kept| kept != id)),
+            });
+        }
+        let mut hidden: Vec<(String, String)> = forms::order(query.order)
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
+        if let Some(status) = query.status {
+            hidden.push(("status".to_owned(), status.key().to_owned()));
+        }
+        Self {
+            l,
+            partial,
+            organization: by.org().name.clone(),
+            total: counts.total(),
+            active: counts.of(Some(Status::Active), &[]),
+            inactive: counts.of(Some(Status::Inactive), &[]),
+            suspended: counts.of(Some(Status::Suspended), &[]),
+            disabled: counts.of(Some(Status::Disabled), &[]),
+            admins: [Status::Active, Status::Inactive]
+                .map(|status| counts.of(Some(status), &[Role::Administrator]))
+                .iter()
+                .sum(),
+            admins_href: format!("{path}?role={}", Role::Administrator.key()),
+            may_invite: by.may(Permission::InviteCreate),
+            may_create: viewer.may_manage,
+            invites_href: by.path("/invites"),
+            new_href: by.path("/members/new"),
+            q: typed.to_owned(),
+            statuses: vec![
+                seg("all", "All", None),
+                seg("active", "Active", Some(Status::Active)),
+                seg("inactive", "Inactive", Some(Status::Inactive)),
+                seg("deactivated", "Deactivated", Some(Status::Suspended)),
+                seg("disabled", "Disabled", Some(Status::Disabled)),
+            ],
+            roles: Role::ALL
+                .into_iter()
+                .map(|role| Choice {
+                    value: role.key().to_owned(),
+                    label: role.title().to_owned(),
+                    selected: query.roles.contains(&role),
+                })
+                .collect(),
+            groups: groups
+                .iter()
+                .map(|group| Choice {
+                    value: group.id.to_string(),
+                    label: group.name.clone(),
+                    selected: query.groups.contains(&group.id),
+                })
+                .collect(),
+            is_filtered: !chips.is_empty(),
+            chips,
+            without_role: link(&|other| other.roles.clear()),
+            without_group: link(&|other| other.groups.clear()),
+            hidden,
+            clear_href: path.clone(),
+            by_name: sort(Sort::Name),
+            by_role: sort(Sort::Role),
+            by_status: sort(Sort::Status),
+            by_joined: sort(Sort::Joined),
+            by_active: sort(Sort::Active),
+            order: in_words(query.order).to_owned(),
+            rows: found.rows.iter().map(|row| Row::of_list(viewer, row)).collect(),
+            range: range(found),
+            previous: found.previous.as_ref().map(|cursor| page("before", cursor)),
+            next: found.next.as_ref().map(|cursor| page("after", cursor)),
+            here,
+            path,
+        }
+    }
+}
+
+const fn in_words(order: Order) -> &'static str {
+    match (order.sort, order.down) {
+        (Sort::Name, false) => "sorted by name, A to Z",
+        (Sort::Name, true) => "sorted by name, Z to A",
+        (Sort::Role, false) => "sorted by role, highest first",
+        (Sort::Role, true) => "sorted by role, lowest first",
+        (Sort::Status, false) => "sorted by status, active first",
+        (Sort::Status, true) => "sorted by status, disabled first",
+        (Sort::Active, true) => "sorted by last activity, latest first",
+        (Sort::Active, false) => "sorted by last activity, longest ago first",
+        (Sort::Joined, true) => "sorted by day of joining, latest first",
+        (Sort::Joined, false) => "sorted by day of joining, earliest first",
+    }
+}
+
+/// "1–50 of 148 members".
+fn range(found: &Found) -> String {
+    let (first, last) = (found.before + 1, found.before + found.rows.len() as i64);
+    let all = match found.total {
+        Some(total) => plural(total.max(last), "member", "members"),
+        None => format!("more than {}", plural(last, "member", "members")),
+    };
+    if first == last {
+        format!("{} of {all}", number(first))
+    } else {
+        format!("{}–{} of {all}", number(first), number(last))
+    }
+}
+
+/// The answer to an act on one row.
+#[derive(Debug, Template)]
+#[template(path = "members/row.html")]
+pub struct RowFragment {
+    /// The row.
+    pub row: Row,
+}
+
+/// The answer to a removal: nothing in the row's place.
+#[derive(Debug, Template)]
+#[template(source = "", ext = "html")]
+pub struct Gone;
+
+/// An event of the member's history.
+#[derive(Debug, Clone, Default)]
+pub struct Event {
+    /// The icon.
+    pub icon: &'static str,
+    /// The colour.
+    pub tone: &'static str,
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: String,
+    /// When, for machines.
+    pub iso: String,
+    /// By whom, and why.
+    pub detail: String,
+}
+
+impl Event {
+    /// An event in words.
+    pub fn of(viewer: &Viewer, row: &audit::store::About) -> Self {
+        let action = audit::Action::find(&row.action);
+        let (icon, tone) = match action {
+            Some(audit::Action::MemberJoin | audit::Action::MemberCreate) => ("user-plus", ""),
+            Some(audit::Action::MemberRole) => ("shield-check", ""),
+            Some(audit::Action::MemberSuspend | audit::Action::MemberExpire) => ("circle-pause", "warn"),
+            Some(audit::Action::MemberActivate | audit::Action::MemberRestore) => ("circle-play", "ok"),
+            Some(audit::Action::MemberDisable | audit::Action::MemberRemove) => ("ban", "bad"),
+            Some(audit::Action::MemberContext) => ("layers", ""),
+            Some(audit::Action::GroupMemberAdd | audit::Action::GroupMemberRemove) => ("tag", ""),
+            _ => ("history", ""),
+        };
+        let field = |text: &str, name: &str| -> Option<String> {
+            let value: serde_json::Value = serde_json::from_str(text).ok()?;
+            value.get(name)?.as_str().map(str::to_owned)
+        };
+        let role = |text: &str| field(text, "role").and_then(|key| Role::find(&key)).map(Role::title);
+        let mut text = action.map_or_else(|| row.action.clone(), |action| action.title().to_owned());
+        match (action, role(&row.before), role(&row.after)) {
+            (Some(audit::Action::MemberRole), Some(before), Some(after)) => {
+                text = format!("Role changed from {before} to {after}");
+            }
+            (Some(audit::Action::MemberJoin | audit::Action::MemberCreate), _, Some(after)) => {
+                text = format!("{text} as {after}");
+            }
+            _ => {}
+        }
+        if let Some(group) = field(&row.after, "group").or_else(|| field(&row.before, "group")) {
+            text = format!("{text} {group}");
+        }
+        let mut detail = format!("by {}", row.actor_name);
+        if let Some(reason) = field(&row.after, "reason") {
+            detail = format!("{detail}: {reason}");
+        }
+        let zone = viewer.zone.tz();
+        Self {
+            icon,
+            tone,
+            text,
+            at: ago(viewer.now.micros(), row.at.micros(), &zone),
+            iso: iso(row.at.micros()),
+            detail,
+        }
+    }
+}
+
+/// One member.
+#[derive(Debug, Template)]
+#[template(path = "members/show.html")]
+pub struct Show {
+    /// The frame.
+    pub l: Layout,
+    /// The list.
+    pub members_href: String,
+    /// This page.
+    pub href: String,
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// For the avatar.
+    pub initials: String,
+    /// For the avatar.
+    pub hue: u8,
+    /// Whether it is the viewer.
+    pub you: bool,
+    /// The role's name.
+    pub role: String,
+    /// The state's word.
+    pub status: &'static str,
+    /// The state's shape.
+    pub status_class: &'static str,
+    /// Whether the member is disabled.
+    pub is_disabled: bool,
+    /// The day of joining.
+    pub joined: String,
+    /// Why access is limited and whom to ask; empty when it is not.
+    pub notice: String,
+    /// Whether somebody else vouches for the address, and who.
+    pub vouched: String,
+    /// What the viewer may do.
+    pub may: Offers,
+    /// The roles.
+    pub roles: Vec<Choice>,
+    /// What is wrong with the role.
+    pub role_error: String,
+    /// The day that was typed for the end of a deactivation.
+    pub until: String,
+    /// What is wrong with it.
+    pub until_error: String,
+    /// The reason that was typed.
+    pub reason: String,
+    /// What is wrong with it.
+    pub reason_error: String,
+    /// The private context in words.
+    pub context: String,
+    /// Labels and values.
+    pub facts: Vec<Fact>,
+    /// The groups.
+    pub groups: Vec<Tag>,
+    /// What happened; none for whom it is not shown.
+    pub activity: Option<Vec<Event>>,
+    /// The whole record.
+    pub audit_href: String,
+    /// The version that an act refers to.
+    pub version: i64,
+}
+
+/// What a member's page is made of.
+pub struct Known<'a> {
+    /// The member.
+    pub member: &'a Member,
+    /// Their groups.
+    pub groups: &'a [Belonging],
+    /// How many sessions are open; none for whom it is not shown.
+    pub sessions: Option<usize>,
+    /// What happened; none for whom it is not shown.
+    pub activity: Option<Vec<Event>>,
+}
+
+impl Show {
+    /// Decides everything that the page prints.
+    pub fn new<P>(l: Layout, by: &Can<P>, viewer: &Viewer, known: Known<'_>) -> Self {
+        let Known {
+            member,
+            groups,
+            sessions,
+            activity,
+        } = known;
+        let status = member.state(viewer.now);
+        let zone = viewer.zone.tz();
+        let day = |at: Timestamp| date(at.micros(), &zone);
+        let hidden = viewer.names_only && member.user_id != viewer.user;
+        let mut facts = Vec::new();
+        let mut fact = |label, value: String| facts.push(Fact { label, value });
+        if !hidden {
+            fact("Email", member.email.clone());
+        }
+        fact("Role", member.role.title().to_owned());
+        if let Some(role) = member.enterprise_role {
+            fact("Enterprise role", role.title().to_owned());
+        }
+        fact("Joined", day(member.joined_at));
+        fact("Came by", member.source.title().to_owned());
+        if !hidden {
+            fact("Last active", last_active(viewer, member.last_active_at).0);
+        }
+        if let Some(sessions) = sessions {
+            fact(
+                "Sessions",
+                if sessions == 0 {
+                    "None".to_owned()
+                } else {
+                    format!("{sessions} open")
+                },
+            );
+        }
+        if let Some(end) = member.expires_at {
+            fact("Membership ends", day(end));
+        }
+        if member.is_primary {
+            fact("Primary organization", "Yes".to_owned());
+        }
+        let context = match member.context_at {
+            Some(at) => format!("Provisioned on {}.", long_date(at.micros(), &zone)),
+            None => "Not provisioned yet. The member is inactive until then.".to_owned(),
+        };
+        Self {
+            l,
+            members_href: viewer.base.clone(),
+            href: format!("{}/{}", viewer.base, member.id),
+            id: member.id.to_string(),
+            name: member.name.clone(),
+            initials: initials(&member.name),
+            hue: hue(member.id.raw()),
+            you: member.user_id == viewer.user,
+            role: member.role.title().to_owned(),
+            status,
+            status_class: class(status),
+            is_disabled: member.status == Status::Disabled,
+            joined: long_date(member.joined_at.micros(), &zone),
+            notice: notice(by, viewer, member),
+            vouched: member.vouched_by.clone().filter(|_| !hidden).unwrap_or_default(),
+            may: offers(viewer, member),
+            roles: role_choices(viewer.rank, member.role.key()),
+            role_error: String::new(),
+            until: String::new(),
+            until_error: String::new(),
+            reason: String::new(),
+            reason_error: String::new(),
+            context,
+            facts,
+            groups: groups
+                .iter()
+                .map(|group| Tag {
+                    label: group.name.clone(),
+                    hue: hue(group.id.raw()),
+                })
+                .collect(),
+            activity,
+            audit_href: by.path("/audit"),
+            version: member.version,
+        }
+    }
+}
+
+/// Why access is limited, since when, by whom, and whom to ask.
+fn notice<P>(by: &Can<P>, viewer: &Viewer, member: &Member) -> String {
+    let zone = viewer.zone.tz();
+    let who = match member.state_at {
+        Some(at) if !member.state_by.is_empty() => {
+            format!(" by {} on {}", member.state_by, date_time(at.micros(), &zone))
+        }
+        _ => String::new(),
+    };
+    let mut text = match member.state(viewer.now) {
+        "Disabled" => format!(
+            "Disabled{who}. This cannot be undone here. To restore access, contact {}.",
+            by.org().support_contact
+        ),
+        "Expired" => format!(
+            "The membership ended on {}.",
+            member
+                .expires_at
+                .map_or_else(String::new, |end| long_date(end.micros(), &zone))
+        ),
+        "Deactivated" => match member.suspended_until {
+            Some(until) => format!(
+                "Deactivated{who}. Access returns on {}.",
+                long_date(until.micros(), &zone)
+            ),
+            None => format!("Deactivated{who}, until someone activates {} again.", member.name),
+        },
+        _ => return String::new(),
+    };
+    if !member.state_reason.is_empty() && member.state(viewer.now) != "Expired" {
+        text = format!("{text} Reason: {}", member.state_reason);
+        if !text.ends_with(['.', '!', '?']) {
+            text.push('.');
+        }
+    }
+    text
+}
+
+/// The dialog that disables a member.
+#[derive(Debug, Template)]
+#[template(path = "members/disable.html", blocks = ["dialog"])]
+pub struct Disable {
+    /// The frame.
+    pub l: Layout,
+    /// Whether the dialog is its own page.
+    pub open: bool,
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// Whom to ask.
+    pub support_contact: String,
+    /// What ends now.
+    pub ends: String,
+    /// What stays.
+    pub stays: String,
+    /// The groups.
+    pub groups: String,
+    /// The reason that was typed.
+    pub reason: String,
+    /// What is wrong with it.
+    pub reason_error: String,
+    /// What was typed.
+    pub confirm: String,
+    /// What is wrong with it.
+    pub confirm_error: String,
+    /// The version that the act refers to.
+    pub version: i64,
+}
+
+/// The dialog that removes a member.
+#[derive(Debug, Template)]
+#[template(path = "members/remove.html", blocks = ["dialog"])]
+pub struct Remove {
+    /// The frame.
+    pub l: Layout,
+    /// Whether the dialog is its own page.
+    pub open: bool,
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// The organization's name.
+    pub organization: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// What ends now.
+    pub ends: String,
+    /// What stays.
+    pub stays: String,
+    /// What was typed.
+    pub confirm: String,
+    /// What is wrong with it.
+    pub confirm_error: String,
+    /// The version that the act refers to.
+    pub version: i64,
+}
+
+/// "2 sessions, 1 open invitation".
+pub fn what_ends(sessions: usize, invitations: i64, groups: usize) -> String {
+    let mut parts = vec!["Access to this organization".to_owned()];
+    if sessions > 0 {
+        parts.push(plural(sessions as i64, "session", "sessions"));
+    }
+    if invitations > 0 {
+        parts.push(plural(invitations, "open invitation", "open invitations"));
+    }
+    if groups > 0 {
+        parts.push(plural(groups as i64, "group", "groups"));
+    }
+    parts.join(", ")
+}
+
+/// The form that adds a person.
+#[derive(Debug, Template)]
+#[template(path = "members/new.html")]
+pub struct New {
+    /// The frame.
+    pub l: Layout,
+    /// The list.
+    pub path: String,
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// The roles.
+    pub roles: Vec<Choice>,
+    /// The groups.
+    pub groups: Vec<Choice>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Which addresses are accepted, empty for any.
+    pub domains: String,
+}

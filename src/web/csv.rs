@@ -1,0 +1,57 @@
+//! Files for spreadsheets, in which no cell can become a formula (SECURITY C26).
+
+use actix_web::HttpResponse;
+
+use crate::error::{Error, Result};
+
+/// The cell as it stands in the file: what a spreadsheet would take for a formula gets an apostrophe in front.
+pub fn cell(text: &str) -> String {
+    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠']);
+    if risky { format!("'{text}") } else { text.to_owned() }
+}
+
+/// A file to save, UTF-8 with a mark that spreadsheets recognise, lines ended as RFC 4180 says.
+pub fn download(name: &str, head: &[&str], lines: impl Iterator<Item = Vec<String>>) -> Result<HttpResponse> {
+    let failed = |error: csv::Error| Error::Internal(format!("csv: {error}"));
+    let mut file = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer("\u{feff}".as_bytes().to_vec());
+    file.write_record(head).map_err(failed)?;
+    for line in lines {
+        file.write_record(line.iter().map(|text| cell(text))).map_err(failed)?;
+    }
+    let body = file
+        .into_inner()
+        .map_err(|error| Error::Internal(format!("csv: {error}")))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header(("content-disposition", format!("attachment; filename=\"{name}\"")))
+        .body(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_becomes_a_formula() {
+        for text in [
+            "=1+1",
+            "+x@y.example",
+            "-x",
+            "@x",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "|x",
+            "%x",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠1",
+        ] {
+            assert!(cell(text).starts_with('\''), "{text}");
+        }
+        assert_eq!(cell("ann@x.example"), "ann@x.example");
+    }
+}

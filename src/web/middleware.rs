@@ -1,0 +1,458 @@
+//! The middleware, written once and in one order: trace, headers and compression → session → errors as pages → body, deadline and CSRF.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_session::SessionExt as _;
+use actix_web::{
+    Error as ActixError, HttpMessage as _, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web::{Bytes, BytesMut, Data},
+};
+use data_encoding::HEXLOWER;
+use futures_util::StreamExt as _;
+
+use super::{
+    compress, csrf,
+    layout::{ErrorFragment, ErrorPage, Layout, Link, PersonMenu, Toast, ToastKind, hue, initials},
+    request::{Ctx, Hx, NewCookies, Trace, client_ip},
+    respond::Refusal,
+    routes::{Needs, PANICKED},
+};
+use crate::{
+    access::{Person, session},
+    app::App,
+    error::Error,
+    secret,
+};
+
+fn app(req: &ServiceRequest) -> Option<Data<App>> {
+    req.app_data::<Data<App>>().cloned()
+}
+
+/// Outermost: gives the request its id and address, sets headers and logs.
+pub async fn trace<B: MessageBody + 'static>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let Some(app) = app(&req) else {
+        return Ok(next.call(req).await?.map_into_boxed_body());
+    };
+    let request_id = HEXLOWER.encode(&secret::random::<8>());
+    let ip = client_ip(
+        req.peer_addr().map(|peer| peer.ip()),
+        req.headers(),
+        &app.settings.trusted_proxies,
+    );
+    let agent = req
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let trace = Trace {
+        request_id: request_id.clone(),
+        ip: ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        agent,
+    };
+    let (method, pattern, ip) = (req.method().clone(), req.match_pattern(), trace.ip.clone());
+    req.extensions_mut().insert(trace);
+    let started = app.stopwatch();
+    let mut response = next.call(req).await?.map_into_boxed_body();
+    headers(&app, &mut response, &request_id);
+    let response = keep_unread(compress::compress(response, app.settings.is_https()));
+    let status = response.status().as_u16();
+    // The pattern, not the path: paths hold tokens.
+    tracing::info!(request = %request_id, %method, route = pattern.as_deref().unwrap_or("-"), status, ip = %ip, ms = started.elapsed().as_secs_f64() * 1e3, "request");
+    Ok(response)
+}
+
+/// Inside the session, which knows whose page it is: turns refusals into pages.
+pub async fn errors<B: MessageBody + 'static>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let app = app(&req);
+    let mut response = next.call(req).await?.map_into_boxed_body();
+    if let Some(app) = app {
+        render(&app, &mut response);
+    }
+    Ok(response)
+}
+
+/// Turns a bare refusal into a page, a fragment or problem+json.
+fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
+    let status = response.status();
+    if status.as_u16() < 400 {
+        return;
+    }
+    let refusal = response.response().extensions().get::<Refusal>().cloned();
+    // An error of the framework (a body that is too large, a segment that does not parse) has no refusal of ours.
+    let refusal = match refusal {
+        Some(refusal) => refusal,
+        None if response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(response) => return,
+        None => {
+            let error = match status.as_u16() {
+                404 => Error::NotFound,
+                405 => Error::MethodNotAllowed,
+                408 => Error::TooSlow,
+                413 => Error::TooLarge,
+                429 => Error::TooMany(Duration::from_secs(60)),
+                503 => Error::Busy,
+                code if code < 500 => Error::BadRequest(
+                    "The request could not be read. Go back, reload the page and try again.".to_owned(),
+                ),
+                _ => Error::Internal("the framework failed".to_owned()),
+            };
+            let made = HttpResponse::from_error(error);
+            let refusal = made.extensions().get::<Refusal>().cloned();
+            let Some(refusal) = refusal else { return };
+            refusal
+        }
+    };
+    let req = response.request().clone();
+    let trace = Trace::of(&req);
+    if refusal.inner.as_deref() == Some(PANICKED) {
+        app.count_panic();
+    }
+    if let Some(inner) = &refusal.inner {
+        tracing::error!(request = %trace.request_id, error = %inner, "a request failed");
+    }
+    let hx = Hx::of(&req);
+    let accept = req
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let wants_json = accept.contains("application/json") || accept.contains("application/problem+json");
+    let mut made = if refusal.sign_in {
+        let next = if req.method() == Method::GET {
+            req.uri().path_and_query().map_or("/", |path| path.as_str())
+        } else {
+            "/"
+        };
+        let to = format!(
+            "/sign-in?next={}",
+            url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()
+        );
+        if hx.on {
+            HttpResponse::Unauthorized().insert_header(("hx-redirect", to)).finish()
+        } else {
+            HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+        }
+    } else if hx.on {
+        let toast = Toast {
+            kind: ToastKind::Bad,
+            text: refusal.text.clone(),
+            detail: detail_id(&refusal, &trace),
+            undo: None,
+            stay: true,
+        };
+        let body = askama::Template::render(&ErrorFragment { toast }).unwrap_or_default();
+        HttpResponse::build(status_of(&refusal))
+            .content_type("text/html; charset=utf-8")
+            .insert_header(("hx-reswap", "none"))
+            .body(body)
+    } else if wants_json {
+        let body = serde_json::json!({ "type": "about:blank", "title": title(refusal.status), "status": refusal.status, "detail": refusal.text, "request_id": trace.request_id });
+        HttpResponse::build(status_of(&refusal))
+            .content_type("application/problem+json")
+            .body(body.to_string())
+    } else {
+        let body =
+            askama::Template::render(&error_page(app, &req, &refusal, &trace)).unwrap_or_else(|_| refusal.text.clone());
+        HttpResponse::build(status_of(&refusal))
+            .content_type("text/html; charset=utf-8")
+            .body(body)
+    };
+    for name in [header::RETRY_AFTER, header::ALLOW] {
+        if let Some(value) = response.headers().get(&name) {
+            made.headers_mut().insert(name, value.clone());
+        }
+    }
+    let cookies: Vec<HeaderValue> = response.headers().get_all(header::SET_COOKIE).cloned().collect();
+    for cookie in cookies {
+        made.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    *response.response_mut() = made;
+}
+
+fn is_plain_text(response: &ServiceResponse<BoxBody>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/plain"))
+}
+
+fn status_of(refusal: &Refusal) -> StatusCode {
+    StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn detail_id(refusal: &Refusal, trace: &Trace) -> String {
+    if refusal.status >= 500 {
+        format!("Request {}", trace.request_id)
+    } else {
+        String::new()
+    }
+}
+
+/// A few words for a status.
+pub fn title(status: u16) -> &'static str {
+    match status {
+        400 => "This request cannot be read",
+        403 => "You may not do that",
+        404 => "Nothing here",
+        405 => "This does not work here",
+        408 => "That took too long",
+        409 => "Not possible as things are",
+        410 => "This has ended",
+        413 => "Too much at once",
+        422 => "Check what you entered",
+        429 => "Too many tries",
+        503 => "Muster is busy",
+        _ => "Something went wrong",
+    }
+}
+
+fn error_page(app: &App, req: &actix_web::HttpRequest, refusal: &Refusal, trace: &Trace) -> ErrorPage {
+    let ctx = Ctx::of(req, app);
+    let person = ctx.person.as_ref();
+    let l = outside(app, &ctx, title(refusal.status));
+    let (label, href) = if person.is_some() {
+        ("Go to your organization", "/")
+    } else {
+        ("Go to the sign-in page", "/sign-in")
+    };
+    ErrorPage {
+        l,
+        status: refusal.status,
+        title: title(refusal.status).to_owned(),
+        detail: refusal.text.clone(),
+        request_id: trace.request_id.clone(),
+        action: Some(Link {
+            label: label.to_owned(),
+            href: href.to_owned(),
+        }),
+    }
+}
+
+/// The frame of a page outside any organization.
+pub fn outside(app: &App, ctx: &Ctx, title: &str) -> Layout {
+    Layout {
+        title: title.to_owned(),
+        csrf: ctx.csrf.clone(),
+        theme: ctx.theme,
+        person: ctx.person.as_ref().map(menu),
+        flash: ctx.flash.clone(),
+        host: app.settings.host(),
+        insecure_banner: app.settings.warns_insecure(),
+        back: ctx.here.clone(),
+        ..Layout::default()
+    }
+}
+
+/// The menu under a person's name.
+pub fn menu(person: &Person) -> PersonMenu {
+    PersonMenu {
+        name: person.name.clone(),
+        email: person.email.clone(),
+        initials: initials(&person.name),
+        hue: hue(person.id.raw()),
+        manage_href: None,
+        enterprise: person.enterprise_role.is_some(),
+        pending_invitations: 0,
+    }
+}
+
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
+
+/// Sets every header of SECURITY section 5, on every answer.
+fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str) {
+    let req = response.request().clone();
+    let new_cookies = NewCookies::of(&req);
+    let list = response.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            list.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("content-security-policy", CSP);
+    set("x-content-type-options", "nosniff");
+    set("x-frame-options", "DENY");
+    set("cross-origin-opener-policy", "same-origin");
+    set("cross-origin-resource-policy", "same-origin");
+    set(
+        "permissions-policy",
+        "camera=(), microphone=(), geolocation=(), payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
+    );
+    let path = req.path();
+    let holds_token = ["/i", "/reset", "/setup", "/forgot"]
+        .iter()
+        .any(|start| path == *start || path.starts_with(&format!("{start}/")));
+    set(
+        "referrer-policy",
+        if holds_token { "no-referrer" } else { "same-origin" },
+    );
+    set("x-request-id", request_id);
+    if app.settings.is_https() {
+        set(
+            "strict-transport-security",
+            if app.settings.hsts_subdomains {
+                "max-age=63072000; includeSubDomains"
+            } else {
+                "max-age=63072000"
+            },
+        );
+    }
+    if !list.contains_key(header::CACHE_CONTROL) {
+        list.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        list.insert(
+            header::VARY,
+            HeaderValue::from_static("Cookie, Sec-Fetch-Site, HX-Request, Accept, Accept-Encoding"),
+        );
+    }
+    for cookie in new_cookies.0.borrow_mut().drain(..) {
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            list.append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+/// What a caller sends and nobody reads. It is kept until the answer is sent: a body that is dropped before would be drained by the
+/// framework for as long as the caller likes to send, one that is still there closes the connection soon after the answer.
+struct Unread(Payload);
+
+/// An answer's body with what the caller has sent beside it.
+struct Beside {
+    body: BoxBody,
+    _unread: Unread,
+}
+
+impl MessageBody for Beside {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+fn keep_unread(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let unread = response.request().extensions_mut().remove::<Unread>();
+    match unread {
+        Some(unread) if !matches!(unread.0, Payload::None) => {
+            response.map_body(|_, body| BoxBody::new(Beside { body, _unread: unread }))
+        }
+        _ => response,
+    }
+}
+
+/// Between session and handler: reads the body within the route's limit and a deadline, and refuses what is not ours.
+pub async fn guard<B: MessageBody + 'static>(
+    mut req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let Some(app) = app(&req) else {
+        return Ok(next.call(req).await?.map_into_boxed_body());
+    };
+    let mut sent = req.take_payload();
+    let admitted = admit(&req, &app, &mut sent).await;
+    req.extensions_mut().insert(Unread(sent));
+    match admitted {
+        Ok(body) => {
+            req.set_payload(Payload::from(body.freeze()));
+            Ok(next.call(req).await?.map_into_boxed_body())
+        }
+        Err(error) => Ok(req.into_response(HttpResponse::from_error(error))),
+    }
+}
+
+/// The body of a request that may go on to its handler.
+async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<BytesMut, Error> {
+    if !is_text(req.path()) {
+        return Err(Error::BadRequest(
+            "This address holds bytes that are no text.".to_owned(),
+        ));
+    }
+    if req.get_session().contains_key(session::UNAVAILABLE) {
+        return Err(Error::Busy);
+    }
+    forget_dead_cookie(req, app);
+    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(BytesMut::new());
+    }
+    // What no route takes is refused by the router (404, 405) without reading what was sent.
+    let Some(route) = req
+        .match_pattern()
+        .and_then(|pattern| app.table.find(req.method(), &pattern))
+    else {
+        return Ok(BytesMut::new());
+    };
+    if !csrf::is_same_origin(req.request(), app) {
+        return Err(Error::CrossSite);
+    }
+    // The form of a session that has ended leads to the sign-in page; its token has ended with the session.
+    if route.needs != Needs::Nothing && Person::of(req.request()).is_none() {
+        return Err(Error::SignedOut);
+    }
+    let body = tokio::time::timeout(app.settings.body_timeout, read_body(req, sent, route.body))
+        .await
+        .map_err(|_| Error::TooSlow)??;
+    if !csrf::has_token(req.request(), app, &body) {
+        return Err(Error::CrossSite);
+    }
+    Ok(body)
+}
+
+/// Whether a path, its percent-escapes read, is text: UTF-8 without NUL.
+fn is_text(path: &str) -> bool {
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
+    !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()
+}
+
+/// A session cookie that names no session (any more) is removed from the browser, readable or not.
+fn forget_dead_cookie(req: &ServiceRequest, app: &App) {
+    let name = app.settings.session_cookie();
+    let is_ours = |pair: &[u8]| {
+        let value = pair.trim_ascii_start().strip_prefix(name.as_bytes());
+        value.is_some_and(|rest| rest.starts_with(b"="))
+    };
+    let mut lines = req.headers().get_all(header::COOKIE);
+    let has_one = lines.any(|line| line.as_bytes().split(|byte| *byte == b';').any(is_ours));
+    if has_one && Person::of(req.request()).is_none() {
+        NewCookies::of(req.request()).add(csrf::removal(app, name));
+    }
+}
+
+async fn read_body(req: &ServiceRequest, sent: &mut Payload, limit: usize) -> Result<BytesMut, Error> {
+    let declared = req
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(Error::TooLarge);
+    }
+    if req.headers().contains_key(header::CONTENT_ENCODING) {
+        return Err(Error::BadRequest("Compressed forms are not accepted.".to_owned()));
+    }
+    let mut body = BytesMut::with_capacity(declared.unwrap_or(0));
+    while let Some(chunk) = sent.next().await {
+        let chunk = chunk.map_err(|_| Error::BadRequest("The request ended early. Try again.".to_owned()))?;
+        if body.len() + chunk.len() > limit {
+            return Err(Error::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

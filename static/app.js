@@ -1,0 +1,82 @@
+// Muster glue. Optional: every flow works without it. No dependencies; htmx 4 events only.
+(() => {
+  const say = (text) => {
+    document.getElementById("say").textContent = text;
+  };
+
+  const shut = () => document.querySelectorAll(".menu:popover-open").forEach((p) => p.hidePopover());
+  document.addEventListener("submit", shut);
+  // Focus goes back to the menu button, which a swap then keeps by its id.
+  document.addEventListener("htmx:before:request", (e) => e.target.matches(".menu :is(a, button)") && shut());
+
+  // A <dialog> that lands in #modal opens as a modal. When it ends, focus returns to its opener, even if that row was swapped.
+  const open = () =>
+    document.querySelectorAll("#modal > dialog:not([open])").forEach((d) => {
+      shut(); // focus goes back to the menu button first
+      const from = document.activeElement.id;
+      d.showModal();
+      d.addEventListener(
+        "close",
+        () => {
+          d.remove();
+          if (document.activeElement === document.body) document.getElementById(from)?.focus();
+        },
+        { once: true },
+      );
+    });
+  document.addEventListener("htmx:after:swap", open);
+  document.addEventListener("dialog:close", () => document.querySelector("dialog:modal")?.close()); // sent by HX-Trigger
+  document.addEventListener("keydown", (e) => {
+    // a dialog rendered as its own page
+    if (e.key === "Escape") document.querySelector("dialog[open]:not(:modal) [data-close]")?.click();
+  });
+
+  document.addEventListener("click", async (e) => {
+    const t = e.target.closest("[data-copy], [data-dismiss], [data-close], [data-print]");
+    if (!t || e.metaKey || e.ctrlKey) return;
+    if (t.dataset.copy != null) {
+      if (!navigator.clipboard) {
+        // plain http: select the value, so that Ctrl+C takes it
+        getSelection().selectAllChildren(t.parentElement.firstElementChild);
+        t.parentElement.querySelector("input")?.select();
+        return say("Selected. Copy it with Ctrl+C.");
+      }
+      await navigator.clipboard.writeText(t.dataset.copy);
+      const s = t.querySelector("span"),
+        was = s.textContent;
+      s.textContent = "Copied";
+      say("Copied to clipboard");
+      setTimeout(() => (s.textContent = was), 1600);
+    } else if (t.dataset.dismiss != null) t.closest(".toast, .alert").remove();
+    else if (t.dataset.close != null) {
+      const d = t.closest("dialog:modal");
+      if (d) {
+        e.preventDefault();
+        d.close();
+      }
+    } else if (t.dataset.print != null) print();
+  });
+
+  // Row selection: "all on this page", shift-click ranges, spoken count.
+  let last;
+  document.addEventListener("change", (e) => {
+    const form = e.target.closest(".picked"),
+      rows = form && [...form.querySelectorAll("tbody .c-check input")];
+    if (!rows || !e.target.closest(".c-check")) return;
+    if (e.target.matches("[data-check-all]")) rows.forEach((r) => (r.checked = e.target.checked));
+    const n = rows.filter((r) => r.checked).length,
+      all = form.querySelector("[data-check-all]");
+    all.checked = n === rows.length;
+    all.indeterminate = n > 0 && n < rows.length;
+    say(`${n} selected`);
+  });
+  document.addEventListener("click", (e) => {
+    if (!e.target.matches("tbody .c-check input")) return;
+    const rows = [...e.target.closest("tbody").querySelectorAll(".c-check input")];
+    if (e.shiftKey && rows.includes(last)) {
+      const [a, b] = [rows.indexOf(last), rows.indexOf(e.target)].sort((x, y) => x - y);
+      rows.slice(a, b + 1).forEach((r) => (r.checked = e.target.checked));
+    }
+    last = e.target;
+  });
+})();

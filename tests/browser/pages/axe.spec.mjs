@@ -1,0 +1,150 @@
+// Every page, in both themes, wide and on a phone: axe finds nothing and nothing scrolls sideways.
+import { axe, expect, fitsInto, shots, steps, test } from "../lib/test.mjs";
+
+async function inspect({ page }, name) {
+  await expect(page.getByRole("heading", { level: 1 })).toHaveCount(1);
+  await expect(page).toHaveTitle(/ · Muster$|^Muster$/);
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await axe(page, `${name} at ${width}`);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  for (const width of [360, 768]) await fitsInto(page, width, name);
+  await shots(page, name);
+}
+
+async function visit(who, url, name, status = 200) {
+  const answer = await who.page.goto(url);
+  expect.soft(answer.status(), `status of ${name}`).toBe(status);
+  await inspect(who, name);
+}
+
+test.beforeEach(() => test.setTimeout(180_000));
+
+test("outside: sign-in, forgotten password, errors", async ({ me, portal, accounts, mailTo }) => {
+  await visit(me, `${portal.url}/sign-in`, "sign-in");
+  await steps.fillSignIn(me, "nobody@kestrel.example", "wrong in every way");
+  await expect(me.page.getByRole("alert")).toBeVisible();
+  await inspect(me, "sign-in-refused");
+  await visit(me, `${portal.url}/forgot`, "forgot");
+  const { email } = accounts.with("Org Admin");
+  await me.hands.fill(me.page.getByLabel("Email", { exact: true }), email);
+  await me.hands.activate(me.page.getByRole("main").getByRole("button"));
+  await inspect(me, "forgot-sent");
+  await visit(me, (await mailTo(email)).link, "reset");
+  await visit(me, `${portal.url}/reset/mst_rst_unknown`, "reset-dead", 410);
+  await visit(me, `${portal.url}/no/such/page`, "error-404", 404);
+});
+
+test("set-up", async ({ me, fresh }) => {
+  await visit(me, await fresh.setupLink(), "setup");
+});
+
+test("invitation: the link's pages", async ({ me, person, accounts, mailTo, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.openTab(me, "Manage Invites");
+  const address = "jonas.falk@kestrel.example";
+  await steps.invite(me, address);
+  const { link } = await mailTo(address);
+  const jonas = await person();
+  await visit(jonas, link, "invitation");
+  await jonas.hands.fill(jonas.page.getByLabel("Full name"), "Jonas Falk");
+  await jonas.hands.fill(jonas.page.getByLabel("Password", { exact: true }), "short");
+  await jonas.page.locator("main form").first().evaluate((form) => (form.noValidate = true));
+  await jonas.hands.activate(jonas.page.getByRole("button", { name: /^Join / }));
+  await expect(jonas.page.getByLabel("Password", { exact: true })).toHaveAttribute("aria-invalid", "true");
+  await inspect(jonas, "invitation-refused");
+  await steps.accept(jonas, link, { name: "Jonas Falk", password: steps.goodPassword, address });
+  await inspect(jonas, "first-page-of-a-member");
+  const late = await person();
+  await late.page.goto(link);
+  await inspect(late, "invitation-used");
+});
+
+test("members: table, menus, dialogs, one person", async ({ me, person, accounts, mailTo, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.addMember({ admin: me, person, mailTo, name: "Ada Zuse" });
+  const members = me.page.url().replace(/\?.*/, "");
+  await visit(me, members, "members");
+  await visit(me, `${members}?q=nobody-has-this-name`, "members-empty");
+  await visit(me, `${members}/new`, "members-new");
+
+  await me.page.goto(members);
+  await me.hands.activate(steps.actionsOf(me, "Ada Zuse"));
+  await inspect(me, "members-row-menu");
+  await me.page.keyboard.press("Escape");
+  await me.hands.activate(steps.ownName(me, admin.name));
+  await inspect(me, "user-menu");
+  await me.page.keyboard.press("Escape");
+  await me.hands.activate(me.page.getByRole("button", { name: /switch organization/ }));
+  await inspect(me, "organization-switcher");
+  await me.page.keyboard.press("Escape");
+  await me.hands.activate(me.page.getByRole("button", { name: "Role", exact: true }));
+  await inspect(me, "members-filter");
+  await me.page.keyboard.press("Escape");
+
+  await steps.act(me, "Ada Zuse", "Disable User");
+  const dialog = me.page.getByRole("dialog", { name: "Disable User" });
+  await expect(dialog).toBeVisible();
+  await inspect(me, "disable-dialog");
+  await me.page.keyboard.press("Escape");
+
+  await me.page.goto(members);
+  await steps.act(me, "Ada Zuse", "View");
+  await expect(me.page.getByRole("heading", { level: 1, name: "Ada Zuse" })).toBeVisible();
+  await inspect(me, "member");
+  const one = me.page.url().replace(/\?.*/, "");
+  await visit(me, `${one}/disablement`, "disable-page");
+  await visit(me, `${one}/removal`, "remove-page");
+});
+
+test("invites: table, bulk window, preview, result", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.openTab(me, "Manage Invites");
+  const invites = me.page.url().replace(/\?.*/, "");
+  await visit(me, invites, "invites");
+  await steps.invite(me, "k.nakamura@orbital.example");
+  await inspect(me, "invites-after-one");
+  await me.hands.activate(me.page.getByRole("link", { name: "Bulk Add Users" }));
+  const dialog = me.page.getByRole("dialog", { name: "Bulk User Invite" });
+  await expect(dialog).toBeVisible();
+  await inspect(me, "bulk-dialog");
+  await me.hands.fill(
+    dialog.getByRole("textbox").first(),
+    `ines.novak@kestrel.example ${admin.email} noor@kestrel k.nakamura@orbital.example`,
+  );
+  await me.hands.activate(dialog.getByRole("button", { name: "Extract Emails" }));
+  await expect(dialog.getByText("Already a member")).toBeVisible();
+  await inspect(me, "bulk-preview");
+  await me.hands.activate(dialog.getByRole("button", { name: /^Invite \d+ Users?/ }));
+  await expect(me.page.getByText(/invited/i).first()).toBeVisible();
+  await inspect(me, "bulk-result");
+  await visit(me, `${invites}/bulk`, "bulk-page");
+});
+
+test("the rest of an organization, and one's own pages", async ({ me, portal, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const organization = `${portal.url}/o/${steps.slug(me)}`;
+  await visit(me, `${organization}/settings`, "settings");
+  await visit(me, `${organization}/audit`, "audit");
+  await visit(me, `${organization}/members/mem_unknown`, "error-404-inside", 404);
+  await visit(me, `${portal.url}/me`, "profile");
+  await visit(me, `${portal.url}/me/security`, "security");
+  await visit(me, `${portal.url}/me/invitations`, "my-invitations");
+  await visit(me, `${portal.url}/organizations?q=a`, "find-organization");
+});
+
+test("the Enterprise Portal", async ({ me, portal, accounts, signIn }) => {
+  await signIn(me, accounts.with("Enterprise Administrator"));
+  for (const page of ["", "/organizations", "/users", "/audit", "/outbox", "/settings"]) {
+    await visit(me, `${portal.url}/e${page}`, `enterprise${page.replace("/", "-")}`);
+  }
+});

@@ -1,0 +1,145 @@
+//! What every caller must see, by rule from the route table. The handlers know nothing of this file.
+
+use muster::{
+    access::Permission,
+    web::routes::{Needs, Route, Target},
+};
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody, or a session that is none (any more).
+    SignedOut,
+    /// A person without a membership in the organization at hand.
+    Elsewhere,
+    /// A member whose membership does not act: deactivated, disabled, expired.
+    Ended,
+    /// A member with the role of this name.
+    Role(&'static str),
+    /// Someone with the role of this name over the enterprise.
+    Enterprise(&'static str),
+}
+
+/// The product's permissions (MODEL section 2.5), written down a second time.
+pub const PERMITTED: [(Permission, &str); 14] = [
+    (
+        Permission::MemberRead,
+        "viewer member developer manager administrator auditor billing enterprise",
+    ),
+    (Permission::MemberManage, "administrator enterprise"),
+    (Permission::MemberSuspend, "manager administrator enterprise"),
+    (Permission::MemberDisable, "administrator enterprise"),
+    (Permission::RoleAssign, "administrator enterprise"),
+    (Permission::InviteCreate, "manager administrator enterprise"),
+    (Permission::GroupManage, "administrator enterprise"),
+    (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::AuditRead, "administrator auditor enterprise"),
+    (Permission::EnterpriseRead, "auditor billing enterprise"),
+    (Permission::OrgManage, "enterprise"),
+    (Permission::EnterpriseSettings, "enterprise"),
+    (Permission::EnterpriseAudit, "auditor enterprise"),
+    (Permission::OperateMail, "enterprise"),
+];
+
+/// Which organization the path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The one in which the members of the test have their roles.
+    Own,
+    /// Another one of the same enterprise.
+    Foreign,
+    /// None.
+    Missing,
+}
+
+/// Which object the path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Thing {
+    /// One that belongs to the organization or the person of the request.
+    Fitting,
+    /// One that belongs to another organization or person.
+    Foreign,
+    /// A well-formed id that nothing has.
+    Missing,
+    /// No id at all.
+    Malformed,
+}
+
+/// What must come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Expect {
+    /// The way to the sign-in page.
+    SignIn,
+    /// 404, for an organization of which the caller may not even know.
+    NoPlace,
+    /// 403, recorded.
+    Denied,
+    /// 404, for the object.
+    NoThing,
+    /// A secret that opens nothing: 404, 410, or a redirect to the page that says so.
+    Dead,
+    /// Anything but 401, 403, 404, 405 and 5xx.
+    Allowed,
+}
+
+/// Pages of a link that work with the cookie that the link has left, which the callers of the matrix do not have.
+const AFTER_A_LINK: [&str; 7] = [
+    "/reset",
+    "/i",
+    "/i/opened",
+    "/i/accept",
+    "/i/decline",
+    "/i/renewal-request",
+    "/i/report",
+];
+
+/// The rule.
+pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -> Expect {
+    let permitted = |permission: Permission| {
+        let names = PERMITTED
+            .iter()
+            .find(|(of, _)| *of == permission)
+            .map_or("", |(_, names)| names);
+        match standing {
+            Standing::Role(name) | Standing::Enterprise(name) => names.split(' ').any(|known| known == name),
+            _ => false,
+        }
+    };
+    if standing == Standing::SignedOut && route.needs != Needs::Nothing {
+        return Expect::SignIn;
+    }
+    match route.needs {
+        Needs::Nothing | Needs::SignIn => {}
+        Needs::InOrg(permission) => {
+            let knows = match standing {
+                Standing::Enterprise(_) => place != Place::Missing,
+                Standing::Role(_) | Standing::Ended => place == Place::Own,
+                Standing::Elsewhere | Standing::SignedOut => false,
+            };
+            if !knows {
+                return Expect::NoPlace;
+            }
+            if !permitted(permission) {
+                return Expect::Denied;
+            }
+        }
+        Needs::Enterprise(permission) if !permitted(permission) => return Expect::Denied,
+        Needs::Enterprise(_) => {}
+    }
+    match route.target {
+        Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
+        Target::None => Expect::Allowed,
+        Target::Token if thing == Thing::Fitting && route.path != "/setup/{token}" => Expect::Allowed,
+        Target::Token => Expect::Dead,
+        _ if thing == Thing::Fitting => Expect::Allowed,
+        _ => Expect::NoThing,
+    }
+}
+
+#[test]
+fn the_list_of_permissions_is_whole() {
+    for permission in Permission::ALL {
+        let rows = PERMITTED.iter().filter(|(of, _)| *of == permission).count();
+        assert_eq!(rows, 1, "{permission:?}");
+    }
+}

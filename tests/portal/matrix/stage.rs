@@ -1,0 +1,524 @@
+//! What is allowed to change something, each time on a new organization with new people; and that it is recorded.
+
+use std::time::Duration;
+
+use muster::{
+    access::Role,
+    ids::UserId,
+    mail::links,
+    web::routes::{Needs, Route, Target},
+};
+use reqwest::Method;
+
+use super::{
+    rules::{PERMITTED, Standing},
+    world::{self, Seen, Site, client, end, enterprise_role, invite, join, reset, send, site, some_mail, token},
+};
+use crate::support::{Portal, header_faults, raw, spawn, texts};
+
+/// What must be so before the route can do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// The member is deactivated.
+    Suspended,
+    /// The organization is archived.
+    Archived,
+    /// The browser, signed in nowhere, has come by the invitation's link.
+    Invited,
+    /// The same, after the invitation has ended.
+    InvitedLate,
+    /// The browser has come by the link of a password reset.
+    Reset,
+    /// The caller's own address is not verified yet.
+    Unproved,
+    /// And a code was sent to it.
+    CodeSent,
+    /// Some minutes have passed since the invitation.
+    Later,
+}
+
+/// A request that succeeds, and what its chain holds then.
+struct Example {
+    before: Before,
+    fields: &'static [(&'static str, &'static str)],
+}
+
+const PASSWORD: &str = "seven green kettles whistle at dawn";
+
+/// An example of every mutating route; `{…}` stands for what the stage has.
+fn example(route: &Route) -> Option<Example> {
+    use Before as B;
+    let (before, fields): (Before, &[(&str, &str)]) = match (route.method.as_str(), route.path) {
+        ("POST", "/preferences/theme") => (B::Nothing, &[("theme", "dark")]),
+        ("POST", "/password/strength") => (B::Nothing, &[("password", "kettle")]),
+        ("POST", "/sign-in") => (B::Nothing, &[("email", "{me}"), ("password", PASSWORD)]),
+        ("POST", "/sign-out") => (B::Nothing, &[]),
+        ("POST", "/forgot") => (B::Nothing, &[("email", "{me}")]),
+        ("POST", "/reset") => (
+            B::Reset,
+            &[
+                ("password", "nine blue lanterns drift past noon"),
+                ("again", "nine blue lanterns drift past noon"),
+            ],
+        ),
+        ("POST", "/me") => (B::Nothing, &[("name", "Robin Sparrow")]),
+        ("POST", "/me/address/code") => (B::Unproved, &[]),
+        ("POST", "/me/address/confirmation") => (B::CodeSent, &[("code", "{code}")]),
+        ("POST", "/me/password") => (
+            B::Nothing,
+            &[
+                ("current", PASSWORD),
+                ("password", "nine blue lanterns drift past noon"),
+            ],
+        ),
+        ("POST", "/me/sessions/end-all" | "/me/sessions/{session}/end") | ("DELETE", "/me/sessions/{session}") => {
+            (B::Nothing, &[])
+        }
+        ("POST", "/setup/{token}") => (
+            B::Nothing,
+            &[
+                ("enterprise", "Halden Group"),
+                ("organization", "Halden One"),
+                ("support_contact", "help@halden.example"),
+                ("zone", "Europe/Oslo"),
+                ("name", "Robin Sparrow"),
+                ("email", "robin@halden.example"),
+                ("password", PASSWORD),
+            ],
+        ),
+        ("POST", "/me/invitations/{invitation}/acceptance" | "/me/invitations/{invitation}/refusal") => {
+            (B::Nothing, &[])
+        }
+        ("POST", "/i/opened" | "/i/decline") => (B::Invited, &[]),
+        ("POST", "/i/accept") => (B::Invited, &[("name", "Robin Sparrow"), ("password", PASSWORD)]),
+        ("POST", "/i/renewal-request") => (B::InvitedLate, &[]),
+        ("POST", "/i/report") => (B::Invited, &[("confirm", "yes")]),
+        ("POST", "/o/{org}/invites") => (
+            B::Nothing,
+            &[("email", "new@{word}-guests.example"), ("role", "member")],
+        ),
+        ("POST", "/o/{org}/invites/bulk") => (B::Nothing, &[("text", "one@{word}-guests.example")]),
+        ("POST", "/o/{org}/invites/bulk/confirm") => (
+            B::Nothing,
+            &[
+                ("text", "one@{word}-guests.example"),
+                ("email", "one@{word}-guests.example"),
+                ("role", "member"),
+            ],
+        ),
+        ("POST", "/o/{org}/invites/{invitation}/deliveries" | "/o/{org}/invites/{invitation}/link") => (B::Later, &[]),
+        ("POST", "/o/{org}/invites/{invitation}/revocation") | ("DELETE", "/o/{org}/invites/{invitation}") => {
+            (B::Nothing, &[])
+        }
+        ("POST", "/o/{org}/members") => (
+            B::Nothing,
+            &[
+                ("name", "Robin Sparrow"),
+                ("email", "robin@{word}-people.example"),
+                ("role", "member"),
+            ],
+        ),
+        ("POST", "/o/{org}/members/{member}/role") => (B::Nothing, &[("role", "developer")]),
+        ("POST", "/o/{org}/members/{member}/admin" | "/o/{org}/members/{member}/context") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/members/{member}/suspension") => (B::Nothing, &[("reason", "Away")]),
+        ("POST", "/o/{org}/members/{member}/suspension/end") | ("DELETE", "/o/{org}/members/{member}/suspension") => {
+            (B::Suspended, &[])
+        }
+        ("POST", "/o/{org}/members/{member}/disablement" | "/o/{org}/members/{member}/removal") => {
+            (B::Nothing, &[("confirm", "ordinary@{word}-people.example")])
+        }
+        ("POST", "/o/{org}/settings") => (
+            B::Nothing,
+            &[
+                ("section", "general"),
+                ("version", "1"),
+                ("name", "Other {word}"),
+                ("slug", "other-{word}"),
+                ("zone", "Europe/Oslo"),
+                ("support_contact", "help@halden.example"),
+            ],
+        ),
+        ("POST", "/e/organizations") => (
+            B::Nothing,
+            &[
+                ("name", "More {word}"),
+                ("slug", "more-{word}"),
+                ("zone", "Europe/Oslo"),
+                ("support_contact", "help@halden.example"),
+            ],
+        ),
+        ("POST", "/e/organizations/{organization}") => (
+            B::Nothing,
+            &[("name", "Other {word}"), ("slug", "other-{word}"), ("version", "1")],
+        ),
+        ("POST", "/e/organizations/{organization}/archive") => (B::Nothing, &[("confirm", "{slug}")]),
+        ("POST", "/e/organizations/{organization}/restore") => (B::Archived, &[]),
+        ("POST", "/e/settings") => (
+            B::Nothing,
+            &[
+                ("name", "{word} Group"),
+                ("support_contact", "help@halden.example"),
+                ("zone", "Europe/Oslo"),
+                ("version", "{enterprise}"),
+            ],
+        ),
+        ("POST", "/e/outbox/{mail}/retry" | "/e/outbox/{mail}/cancellation") => (B::Nothing, &[]),
+        _ => return None,
+    };
+    Some(Example { before, fields })
+}
+
+/// Routes that are sent a form and record nothing, each with its reason.
+const UNRECORDED: [(&str, &str); 3] = [
+    ("/preferences/theme", "a taste, not a deed"),
+    ("/password/strength", "it answers and keeps nothing"),
+    (
+        "/o/{org}/invites/bulk",
+        "it shows what a paste holds; confirming it is recorded",
+    ),
+];
+
+/// The fields of an example form of the route, as they stand in the table.
+pub fn fields(route: &Route) -> Vec<(String, String)> {
+    example(route).map_or_else(Vec::new, |example| {
+        example
+            .fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    })
+}
+
+/// A new organization with a browser of one kind of caller.
+struct Stage {
+    site: Site,
+    word: String,
+    email: String,
+    user: Option<UserId>,
+    cookie: String,
+    csrf: String,
+}
+
+async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usize, hash: &str) -> Stage {
+    let word = format!("stage{number}");
+    let site = site(portal, &format!("Stage {number}"), &word).await;
+    let email = format!("caller@{word}.example");
+    let user = match (kind, enterprise_role(kind)) {
+        ("anonymous", _) => None,
+        ("elsewhere", _) => {
+            let cedar = portal.org(&format!("Cedar {number}")).await;
+            Some(join(portal, &cedar, Role::Member, &email, None).await.0)
+        }
+        (_, Some(role)) => Some(portal.enterprise_member(role, &email).await.user),
+        _ => Some(
+            join(portal, &site.org, Role::find(kind).expect("a role"), &email, None)
+                .await
+                .0,
+        ),
+    };
+    let account = match user {
+        Some(user) => user,
+        None => portal.account(&email).await.0, // whose password anonymous browsers enter
+    };
+    raw(
+        &portal.app.db,
+        &format!("update users set password_hash = '{hash}' where id = {}", account.raw()),
+    )
+    .await;
+    let cookie = match user {
+        Some(user) => portal.session_of(user).await,
+        None => String::new(),
+    };
+    let (csrf, visit) = token(http, portal, &cookie, "/nowhere").await;
+    let cookie = if cookie.is_empty() { visit } else { cookie };
+    Stage {
+        site,
+        word,
+        email,
+        user,
+        cookie,
+        csrf,
+    }
+}
+
+impl Stage {
+    /// Opens a page and keeps its cookies.
+    async fn open(&mut self, portal: &Portal, http: &reqwest::Client, path: &str) {
+        let seen = send(http.get(format!("{}{path}", portal.url)).header("cookie", &self.cookie)).await;
+        assert!(seen.status < 400, "{path}: {}", seen.status);
+        for pair in seen
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .filter_map(|value| value.to_str().ok()?.split("; ").next())
+        {
+            self.cookie = format!("{}; {pair}", self.cookie);
+        }
+    }
+
+    /// Makes the state that the example needs; the value of `{code}`.
+    async fn prepare(&mut self, portal: &Portal, http: &reqwest::Client, before: Before) -> String {
+        let db = &portal.app.db;
+        match before {
+            Before::Nothing => {}
+            Before::Suspended => {
+                end(
+                    portal,
+                    &self.site.org,
+                    "suspended",
+                    self.site.member.parse().expect("an id"),
+                )
+                .await;
+            }
+            Before::Archived => {
+                raw(
+                    db,
+                    &format!("update orgs set state = 2 where id = {}", self.site.org.id.raw()),
+                )
+                .await;
+            }
+            Before::Later => portal.clock.advance(Duration::from_secs(300)),
+            Before::Invited | Before::InvitedLate => {
+                if before == Before::InvitedLate {
+                    // Somebody who is still there has invited, not the operator.
+                    let org = self.site.org.id.raw();
+                    raw(
+                        db,
+                        &format!("update invitations set invited_by = (select min(user_id) from members where org_id = {org} and role = 60) where org_id = {org}"),
+                    )
+                    .await;
+                    portal.clock.advance(Duration::from_secs(31 * 86_400));
+                }
+                let path = format!("/i/{}", self.site.link);
+                self.open(portal, http, &path).await;
+            }
+            Before::Reset => {
+                let (account, ..) = portal.account(&self.email).await;
+                let path = format!("/reset/{}", reset(portal, account).await);
+                self.open(portal, http, &path).await;
+            }
+            Before::Unproved | Before::CodeSent => {
+                let user = self.user.expect("a person").raw();
+                raw(db, &format!("update users set email_proof = 1 where id = {user}")).await;
+                if before == Before::CodeSent {
+                    let request = http
+                        .post(format!("{}/me/address/code", portal.url))
+                        .header("cookie", &self.cookie);
+                    let seen = send(request.form(&[("csrf", &self.csrf)])).await;
+                    assert_eq!(seen.status, 303, "{}", seen.body);
+                    let nonce = texts(
+                        db,
+                        &format!("select cast(nonce as text) from address_codes where user_id = {user}"),
+                    )
+                    .await;
+                    let nonce = nonce.first().and_then(|text| text.parse().ok()).expect("a code");
+                    return links::address_code(&portal.app.keys, UserId::from_raw(user), nonce)
+                        .expose()
+                        .to_owned();
+                }
+            }
+        }
+        String::new()
+    }
+}
+
+/// Who may use the route, the mightiest first.
+fn allowed(route: &Route) -> Vec<&'static str> {
+    match route.needs {
+        Needs::Nothing if route.path.starts_with("/i/") || route.path == "/reset" => vec!["anonymous"],
+        Needs::Nothing => vec!["anonymous", "member"],
+        Needs::SignIn => vec!["member", "enterprise", "elsewhere"],
+        Needs::InOrg(permission) | Needs::Enterprise(permission) => {
+            let names = PERMITTED
+                .iter()
+                .find(|(of, _)| *of == permission)
+                .map_or("", |(_, names)| names);
+            names.rsplit(' ').collect()
+        }
+    }
+}
+
+async fn act(
+    portal: &Portal,
+    http: &reqwest::Client,
+    route: &Route,
+    kind: &str,
+    number: usize,
+    htmx: bool,
+    hash: &str,
+) -> Result<(), String> {
+    let example = example(route).ok_or_else(|| format!("{} {} has no example", route.method, route.path))?;
+    let mut stage = stage(portal, http, kind, number, hash).await;
+    let code = stage.prepare(portal, http, example.before).await;
+    let own = match (route.target, stage.user) {
+        (Target::Invitation, Some(_)) if route.needs == Needs::SignIn => {
+            let host = portal.org(&format!("Host {number}")).await;
+            invite(portal, &host, &stage.email).await.0
+        }
+        (Target::Session, Some(user)) => world::another_session(portal, user).await,
+        (Target::Mail, _) => some_mail(portal, &stage.site.org).await,
+        _ => String::new(),
+    };
+    let site = &stage.site;
+    let path = route
+        .path
+        .replace("{org}", &site.org.slug)
+        .replace("{organization}", &site.org.slug)
+        .replace("{member}", &site.member)
+        .replace(
+            "{invitation}",
+            if route.needs == Needs::SignIn {
+                &own
+            } else {
+                &site.invitation
+            },
+        )
+        .replace("{session}", &own)
+        .replace("{mail}", &own)
+        .replace("{batch}", &site.batch);
+    let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
+        .await
+        .concat();
+    let fill = |text: &str| {
+        text.replace("{word}", &stage.word)
+            .replace("{me}", &stage.email)
+            .replace("{slug}", &site.org.slug)
+            .replace("{code}", &code)
+            .replace("{enterprise}", &version)
+    };
+    let mut request = http
+        .request(
+            Method::from_bytes(route.method.as_str().as_bytes()).expect("a method"),
+            format!("{}{path}", portal.url),
+        )
+        .header("cookie", &stage.cookie)
+        .header("x-csrf-token", &stage.csrf);
+    if htmx {
+        request = request.header("hx-request", "true");
+    }
+    if route.method.as_str() == "POST" {
+        let fields: Vec<(&str, String)> = example
+            .fields
+            .iter()
+            .map(|(name, value)| (*name, fill(value)))
+            .collect();
+        request = request.form(&fields);
+    }
+    let seen = send(request).await;
+    let what = format!(
+        "{} {} by {kind}{}",
+        route.method,
+        route.path,
+        if htmx { " with htmx" } else { "" }
+    );
+    judge(&what, &path, &seen)?;
+    let Some(action) = route.records else { return Ok(()) };
+    let request = seen.header("x-request-id");
+    let recorded = texts(
+        &portal.app.db,
+        &format!("select action from audit where request_id = '{request}' and result = 1"),
+    )
+    .await;
+    if recorded.iter().any(|name| name == action.name()) {
+        Ok(())
+    } else {
+        Err(format!("{what} recorded {recorded:?}, not {}", action.name()))
+    }
+}
+
+fn judge(what: &str, path: &str, seen: &Seen) -> Result<(), String> {
+    let faults = header_faults(&seen.headers, path, false);
+    if !faults.is_empty() {
+        return Err(format!("{what}: {}", faults.join("; ")));
+    }
+    if matches!(seen.status, 200 | 201 | 204 | 303) {
+        return Ok(());
+    }
+    let words = crate::support::Page::parse(&seen.body).text();
+    let from = words.len().saturating_sub(300);
+    let from = (from..=words.len()).find(|at| words.is_char_boundary(*at)).unwrap_or(0);
+    Err(format!("{what}: {} {}", seen.status, &words[from..]))
+}
+
+#[actix_web::test]
+async fn cve_c25_audit_gap_every_mutating_route_works_and_is_recorded() {
+    let portal = spawn().await;
+    portal.enterprise().await;
+    let http = client();
+    let hash = portal.app.hasher.hash(PASSWORD).await.expect("a hash");
+    let mut wrong = Vec::new();
+    let mut number = 0;
+    let started = std::time::Instant::now();
+    for route in &portal.app.table.routes {
+        let reads = route.method.as_str() == "GET";
+        let listed = UNRECORDED.iter().any(|(path, _)| *path == route.path);
+        if reads {
+            continue;
+        }
+        if route.records.is_some() == listed {
+            wrong.push(format!(
+                "{} {}: it records an action, or is listed with its reason",
+                route.method, route.path
+            ));
+        }
+        if route.path == "/setup/{token}" {
+            continue; // see below
+        }
+        for (place, kind) in allowed(route).into_iter().enumerate() {
+            for htmx in [false, true] {
+                if htmx && place > 0 {
+                    continue;
+                }
+                number += 1;
+                wrong.extend(act(&portal, &http, route, kind, number, htmx, &hash).await.err());
+            }
+        }
+    }
+    println!("audit: {number} changes in {:.1} s", started.elapsed().as_secs_f64());
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(number > 60, "only {number} changes");
+}
+
+#[actix_web::test]
+async fn cve_c25_audit_gap_setting_up_is_recorded() {
+    let portal = spawn().await;
+    let http = client();
+    let secret = portal
+        .app
+        .setup
+        .as_ref()
+        .expect("nothing is set up")
+        .expose()
+        .to_owned();
+    let route = portal
+        .app
+        .table
+        .routes
+        .iter()
+        .find(|route| route.path == "/setup/{token}" && route.method.as_str() == "POST")
+        .expect("the route");
+    let (csrf, visit) = token(&http, &portal, "", &format!("/setup/{secret}")).await;
+    let mut fields = fields(route);
+    fields.push(("csrf".to_owned(), csrf));
+    let seen = send(
+        http.post(format!("{}/setup/{secret}", portal.url))
+            .header("cookie", visit)
+            .form(&fields),
+    )
+    .await;
+    assert_eq!(seen.status, 303, "{}", seen.body);
+    let actions: Vec<String> = portal.audit(None).await.into_iter().map(|row| row.action).collect();
+    let action = route.records.expect("it records").name();
+    assert!(actions.iter().any(|name| name == action), "{actions:?}");
+}
+
+#[test]
+fn standing_names_are_roles() {
+    for (name, standing) in world::KINDS {
+        match standing {
+            Standing::Role(_) => assert!(Role::find(name).is_some(), "{name}"),
+            _ => assert!(enterprise_role(name).is_some(), "{name}"),
+        }
+    }
+}

@@ -1,0 +1,514 @@
+//! Two organizations of one enterprise, with one caller of each kind.
+
+use std::time::Duration;
+
+use muster::{
+    access::{EnterpriseRole, Role, inside, permission},
+    app::Settings,
+    clock::Timestamp,
+    groups,
+    ids::{BatchId, InvitationId, MailId, MemberId, SessionId, UserId},
+    invitations::{self, Desk, Terms},
+    mail::{address::Address, links},
+    members::member::{self, NewMember, Source},
+    web::routes::{Route, Target},
+};
+use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
+
+use super::rules::{Place, Standing, Thing};
+use crate::support::{Org, Portal, spawn_with, watch};
+
+/// A browser whose cookies the test holds in its hands.
+pub struct Caller {
+    pub name: &'static str,
+    pub standing: Standing,
+    pub user: Option<UserId>,
+    pub cookie: String,
+    pub csrf: String,
+    /// Another session of the same person.
+    pub session: String,
+}
+
+/// An organization and what belongs to it.
+pub struct Site {
+    pub org: Org,
+    pub member: String,
+    pub invitation: String,
+    pub batch: String,
+    pub link: String,
+    pub reset: String,
+    /// What only this organization's people may read.
+    pub canaries: Vec<String>,
+}
+
+/// Everything.
+pub struct World {
+    pub portal: Portal,
+    /// What the route table says, in its order.
+    pub declared: Vec<Route>,
+    pub http: reqwest::Client,
+    pub https: bool,
+    pub callers: Vec<Caller>,
+    pub own: Site,
+    pub foreign: Site,
+    pub mail: String,
+    pub asset: String,
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap_or("?"))
+    }
+}
+
+pub const KINDS: [(&str, Standing); 7] = [
+    ("viewer", Standing::Role("viewer")),
+    ("member", Standing::Role("member")),
+    ("developer", Standing::Role("developer")),
+    ("manager", Standing::Role("manager")),
+    ("administrator", Standing::Role("administrator")),
+    ("auditor", Standing::Enterprise("auditor")),
+    ("billing", Standing::Enterprise("billing")),
+];
+
+pub fn enterprise_role(name: &str) -> Option<EnterpriseRole> {
+    match name {
+        "auditor" => Some(EnterpriseRole::Auditor),
+        "billing" => Some(EnterpriseRole::BillingManager),
+        "enterprise" => Some(EnterpriseRole::Administrator),
+        _ => None,
+    }
+}
+
+pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
+    let mut https = false;
+    let portal = spawn_with(|settings| {
+        change(settings);
+        https = settings.is_https();
+    })
+    .await;
+    let http = client();
+    let own = site(&portal, "Acme Instruments", "acme").await;
+    let foreign = site(&portal, "Zyzzyva Works", "zyzzyva").await;
+    let elsewhere = portal.org("Cedar").await;
+    let mut people: Vec<(&'static str, Standing, Option<UserId>)> = Vec::new();
+
+    let expired = join(&portal, &own.org, Role::Administrator, "expired@acme.example", None).await;
+    let old = portal.session_of(expired.0).await;
+    portal.clock.advance(Duration::from_secs(13 * 3_600));
+
+    for (name, standing) in KINDS {
+        let email = format!("{name}@acme.example");
+        let user = match enterprise_role(name) {
+            Some(role) => portal.enterprise_member(role, &email).await.user,
+            None => {
+                join(&portal, &own.org, Role::find(name).expect("a role"), &email, None)
+                    .await
+                    .0
+            }
+        };
+        people.push((name, standing, Some(user)));
+    }
+    let boss = portal
+        .enterprise_member(EnterpriseRole::Administrator, "enterprise@acme.example")
+        .await
+        .user;
+    people.push(("enterprise", Standing::Enterprise("enterprise"), Some(boss)));
+
+    let ends = portal.clock.now().plus(Duration::from_secs(1));
+    for name in ["suspended", "disabled", "ended", "removed"] {
+        let email = format!("{name}@acme.example");
+        let (user, member) = join(
+            &portal,
+            &own.org,
+            Role::Administrator,
+            &email,
+            (name == "ended").then_some(ends),
+        )
+        .await;
+        end(&portal, &own.org, name, member).await;
+        let standing = if name == "removed" {
+            Standing::Elsewhere
+        } else {
+            Standing::Ended
+        };
+        people.push((name, standing, Some(user)));
+    }
+    let (invited, _) = join(&portal, &elsewhere, Role::Administrator, "invited@cedar.example", None).await;
+    invite(&portal, &own.org, "invited@cedar.example").await;
+    people.push(("invited", Standing::Elsewhere, Some(invited)));
+    portal.clock.advance(Duration::from_secs(2));
+
+    let mut callers = Vec::new();
+    for (name, standing, user) in people {
+        let user = user.expect("a person");
+        let cookie = portal.session_of(user).await;
+        let session = another_session(&portal, user).await;
+        let csrf = token(&http, &portal, &cookie, "/organizations").await.0;
+        callers.push(Caller {
+            name,
+            standing,
+            user: Some(user),
+            cookie,
+            csrf,
+            session,
+        });
+    }
+    let visit = |cookie: &str| {
+        let cookie = cookie.to_owned();
+        let (http, portal) = (&http, &portal);
+        async move {
+            let (csrf, visit) = token(http, portal, &cookie, "/nowhere").await;
+            let joint = if cookie.is_empty() {
+                visit
+            } else {
+                format!("{cookie}; {visit}")
+            };
+            (csrf, joint)
+        }
+    };
+    let bad = format!("{}=AAAA", portal.app.settings.session_cookie());
+    for (name, cookie) in [
+        ("anonymous", ""),
+        ("bad cookie", bad.as_str()),
+        ("expired session", old.as_str()),
+    ] {
+        let (csrf, cookie) = visit(cookie).await;
+        let session = String::new();
+        callers.push(Caller {
+            name,
+            standing: Standing::SignedOut,
+            user: None,
+            cookie,
+            csrf,
+            session,
+        });
+    }
+    let mail = some_mail(&portal, &own.org).await;
+    let asset = muster::web::assets::url("app.css")
+        .trim_start_matches("/static/")
+        .to_owned();
+    watch(&portal.app.db).await;
+    World {
+        declared: muster::app::routes(),
+        portal,
+        http,
+        https,
+        callers,
+        own,
+        foreign,
+        mail,
+        asset,
+    }
+}
+
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .build()
+        .expect("a client")
+}
+
+/// The form token of a browser, and the cookie that it got on the way.
+pub async fn token(http: &reqwest::Client, portal: &Portal, cookie: &str, path: &str) -> (String, String) {
+    let request = http.get(format!("{}{path}", portal.url)).header("cookie", cookie);
+    let answer = request.send().await.expect("an answer");
+    let visit = answer
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|value| value.to_str().ok()?.split("; ").next())
+        .find(|pair| pair.contains("visit="))
+        .unwrap_or_default()
+        .to_owned();
+    let body = answer.text().await.expect("a body");
+    let start = r#""X-CSRF-Token":""#;
+    let at = body.find(start).unwrap_or_else(|| panic!("no token on {path}: {body}")) + start.len();
+    let csrf = body[at..].split('"').next().unwrap_or_default().to_owned();
+    assert_eq!(csrf.len(), 43, "{path} has no token");
+    (csrf, visit)
+}
+
+pub async fn join(portal: &Portal, org: &Org, role: Role, email: &str, ends: Option<Timestamp>) -> (UserId, MemberId) {
+    let (user, address, name) = portal.account(email).await;
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let new = NewMember {
+        user,
+        email: &address,
+        name: &name,
+        role,
+        source: Source::SetUp,
+        groups: &[],
+        expires_at: ends,
+    };
+    let member = member::join(&mut tx, &portal.operator(), org.id, new, portal.clock.now())
+        .await
+        .expect("a membership");
+    tx.commit().await.expect("a commit");
+    (user, member)
+}
+
+/// Brings a member into the state of this name.
+pub async fn end(portal: &Portal, org: &Org, state: &str, member: MemberId) {
+    let now = portal.clock.now();
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let by = portal.operator();
+    match state {
+        "suspended" => {
+            let can = inside::<permission::MemberSuspend>(&mut tx, by, org.id)
+                .await
+                .expect("a proof");
+            member::suspend(&mut tx, &can, member, None, "", now)
+                .await
+                .expect("suspended");
+        }
+        "disabled" => {
+            let can = inside::<permission::MemberDisable>(&mut tx, by, org.id)
+                .await
+                .expect("a proof");
+            member::disable(&mut tx, &can, member, "", now).await.expect("disabled");
+        }
+        "removed" => {
+            let can = inside::<permission::MemberManage>(&mut tx, by, org.id)
+                .await
+                .expect("a proof");
+            member::remove(&mut tx, &can, member, now).await.expect("removed");
+        }
+        _ => {}
+    }
+    tx.commit().await.expect("a commit");
+}
+
+pub async fn another_session(portal: &Portal, user: UserId) -> String {
+    portal.session_of(user).await;
+    let list = muster::access::session::list(&mut portal.app.db.read(), user, portal.clock.now())
+        .await
+        .expect("sessions");
+    list.first().expect("a session").id.to_string()
+}
+
+/// An organization with a member, an invitation, a batch, a group, and names that occur nowhere else.
+pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
+    let org = portal.org(name).await;
+    let email = format!("ordinary@{word}-people.example");
+    let (user, member) = join(portal, &org, Role::Member, &email, None).await;
+    join(
+        portal,
+        &org,
+        Role::Administrator,
+        &format!("keeper@{word}-people.example"),
+        None,
+    )
+    .await;
+    let guest = format!("guest@{word}-guests.example");
+    let (invitation, link) = invite(portal, &org, &guest).await;
+    let batch = batch(portal, &org, word).await;
+    let group = format!("{word} inner circle");
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::GroupManage>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let now = portal.clock.now();
+    let group_id = groups::create(&mut tx, &can, &group, groups::Kind::Team, now)
+        .await
+        .expect("a group");
+    tx.commit().await.expect("a commit");
+    let canaries = vec![
+        org.name.clone(),
+        org.slug.clone(),
+        email,
+        guest,
+        group,
+        format!("{word}-people"),
+        format!("{word}-guests"),
+        org.id.to_string(),
+        member.to_string(),
+        invitation.clone(),
+        batch.clone(),
+        group_id.to_string(),
+    ];
+    let reset = reset(portal, user).await;
+    Site {
+        org,
+        member: member.to_string(),
+        invitation,
+        batch,
+        link,
+        reset,
+        canaries,
+    }
+}
+
+/// Invites an address; the invitation's id and the token of its link.
+pub async fn invite(portal: &Portal, org: &Org, email: &str) -> (String, String) {
+    let address = Address::parse(email).expect("an address");
+    let terms = Terms {
+        role: Role::Member,
+        groups: Vec::new(),
+        member_until: None,
+    };
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::InviteCreate>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let made = invitations::invite(&mut tx, &can, &desk(portal), &address, &terms, portal.clock.now())
+        .await
+        .expect("an invitation");
+    tx.commit().await.expect("a commit");
+    let token = links::invitation_token(&portal.app.keys, made.id, made.generation);
+    (made.id.to_string(), token.expose().to_owned())
+}
+
+fn desk(portal: &Portal) -> Desk<'_> {
+    Desk {
+        keys: &portal.app.keys,
+        has_mail: true,
+        most_pending: 10_000,
+    }
+}
+
+async fn batch(portal: &Portal, org: &Org, word: &str) -> String {
+    let terms = Terms {
+        role: Role::Member,
+        groups: Vec::new(),
+        member_until: None,
+    };
+    let one = format!("first@{word}-guests.example");
+    let text = format!("{one} second@{word}-guests.example no-address@");
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::InviteCreate>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let now = portal.clock.now();
+    let made = invitations::bulk::invite_many(&mut tx, &can, &desk(portal), &text, &[one], &terms, now)
+        .await
+        .expect("a batch");
+    tx.commit().await.expect("a commit");
+    made.id.to_string()
+}
+
+/// The token of a reset of the person's password.
+pub async fn reset(portal: &Portal, user: UserId) -> String {
+    let now = portal.clock.now();
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let id = muster::auth::reset::issue(&mut tx, &portal.app.keys, user, Duration::from_secs(1_800), now)
+        .await
+        .expect("a reset");
+    tx.commit().await.expect("a commit");
+    links::reset_token(&portal.app.keys, id, now).expose().to_owned()
+}
+
+/// The id of a mail of the organization.
+pub async fn some_mail(portal: &Portal, org: &Org) -> String {
+    let rows = muster::mail::outbox::list(&mut portal.app.db.read(), None, None, 10_000)
+        .await
+        .expect("the outbox");
+    let found = rows
+        .iter()
+        .find(|row| row.org_id == org.id.raw())
+        .expect("a mail of the organization");
+    found.id.to_string()
+}
+
+/// Writes the path of a cell.
+pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place: Place, thing: Thing) -> String {
+    let (site, other) = match place {
+        Place::Own | Place::Missing => (&world.own, &world.foreign),
+        Place::Foreign => (&world.foreign, &world.own),
+    };
+    let slug = match place {
+        Place::Missing => "zyzzyvb-works", // as long as the foreign one's
+        _ => &site.org.slug,
+    };
+    let raw = site.org.id.raw() << 32 | 0xF_423F;
+    let pick = |fitting: &str, foreign: &str, missing: String| match thing {
+        Thing::Fitting => fitting.to_owned(),
+        Thing::Foreign => foreign.to_owned(),
+        Thing::Malformed => missing
+            .chars()
+            .take(4)
+            .chain("u".repeat(missing.len() - 4).chars())
+            .collect(),
+        Thing::Missing => missing,
+    };
+    let stranger = |caller: &Caller| {
+        world
+            .callers
+            .iter()
+            .find(|other| other.user.is_some() && other.user != caller.user)
+    };
+    let (name, value) = match target {
+        Target::None => ("", String::new()),
+        Target::Member => (
+            "{member}",
+            pick(&site.member, &other.member, MemberId::from_raw(raw).to_string()),
+        ),
+        Target::Invitation => (
+            "{invitation}",
+            pick(
+                &site.invitation,
+                &other.invitation,
+                InvitationId::from_raw(raw).to_string(),
+            ),
+        ),
+        Target::Batch => (
+            "{batch}",
+            pick(&site.batch, &other.batch, BatchId::from_raw(raw).to_string()),
+        ),
+        Target::Session => {
+            let foreign = &stranger(caller).expect("another caller").session;
+            (
+                "{session}",
+                pick(&caller.session, foreign, SessionId::from_raw(999_999).to_string()),
+            )
+        }
+        Target::Mail => ("{mail}", pick(&world.mail, "", MailId::from_raw(999_999).to_string())),
+        Target::Organization => ("{organization}", pick(&site.org.slug, "", "zyzzyvb-works".to_owned())),
+        Target::Token if pattern.starts_with("/reset/") => {
+            ("{token}", pick(&site.reset, "", format!("mst_rst_{}", "A".repeat(43))))
+        }
+        Target::Token => ("{token}", pick(&site.link, "", format!("mst_inv_{}", "A".repeat(43)))),
+    };
+    let mut path = pattern.replace("{org}", slug).replace("{file:.*}", &world.asset);
+    if !name.is_empty() {
+        path = path.replace(name, &value);
+    }
+    assert!(!path.contains('{'), "{pattern}: the matrix cannot fill {path}");
+    path
+}
+
+impl World {
+    pub fn request(&self, caller: &Caller, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.portal.url));
+        if caller.cookie.is_empty() {
+            request
+        } else {
+            request.header("cookie", &caller.cookie)
+        }
+    }
+    pub fn caller(&self, name: &str) -> &Caller {
+        self.callers
+            .iter()
+            .find(|caller| caller.name == name)
+            .expect("a caller")
+    }
+}
+
+pub async fn send(request: RequestBuilder) -> Seen {
+    let answer = request.send().await.expect("an answer");
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let bytes = answer.bytes().await.expect("a body");
+    Seen {
+        status,
+        headers,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The two databases: every statement is prepared on the one under test, and their schemas are the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster::db::{self, Db, Statement};
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _, Statement as _};
+
+use crate::support::spawn;
+
+fn statements() -> Vec<Statement> {
+    muster::statements()
+}
+
+#[actix_web::test]
+async fn every_statement_is_understood_by_the_database() {
+    let portal = spawn().await;
+    let mut faults = Vec::new();
+    let all = statements();
+    assert!(all.len() > 20, "the list of statements is short: {}", all.len());
+    for statement in &all {
+        match &portal.app.db {
+            Db::Sqlite { read, .. } => {
+                let text = AssertSqlSafe(statement.sqlite.clone()).into_sql_str();
+                match read.acquire().await.expect("a connection").prepare(text).await {
+                    Ok(prepared) => {
+                        if let Some(sqlx::Either::Right(count)) = prepared.parameters()
+                            && count != statement.types.len()
+                        {
+                            faults.push(format!(
+                                "{}: {count} placeholders for {} parameters",
+                                statement.name,
+                                statement.types.len()
+                            ));
+                        }
+                    }
+                    Err(error) => faults.push(format!("{}: {error}", statement.name)),
+                }
+            }
+            Db::Postgres(pool) => {
+                let text = AssertSqlSafe(statement.postgres.clone()).into_sql_str();
+                match pool
+                    .acquire()
+                    .await
+                    .expect("a connection")
+                    .prepare_with(text, &statement.types)
+                    .await
+                {
+                    Ok(prepared) => faults.extend(
+                        (statement.misfits)(prepared.columns())
+                            .into_iter()
+                            .map(|fault| format!("{}: {fault}", statement.name)),
+                    ),
+                    Err(error) => faults.push(format!("{}: {error}", statement.name)),
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Tables whose rows belong to an organization: a statement about them names it.
+const OWNED: [&str; 9] = [
+    "members",
+    "groups",
+    "group_members",
+    "invitations",
+    "invitation_groups",
+    "invite_batches",
+    "invite_batch_items",
+    "org_domains",
+    "audit",
+];
+
+#[test]
+fn every_statement_about_an_organizations_rows_names_the_organization() {
+    // Reads over all of a person's memberships, the worker's queues and token look-ups are about one person or one secret instead.
+    let by_other_key = [
+        "user_id = $",
+        "token_hash = $",
+        "email_key = $",
+        "expires_at <= $",
+        "o.id",
+        "org_id = o.id",
+    ];
+    let mut faults = Vec::new();
+    for statement in statements() {
+        let text = statement.sqlite.to_lowercase();
+        let touches = OWNED.iter().any(|table| {
+            ["from ", "join ", "update ", "into "]
+                .iter()
+                .any(|verb| text.contains(&format!("{verb}{table} ")) || text.ends_with(&format!("{verb}{table}")))
+        });
+        if touches && !text.contains("org_id") && !by_other_key.iter().any(|key| text.contains(key)) {
+            faults.push(format!("{}: {text}", statement.name));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn both_folders_hold_the_same_migrations() {
+    let (sqlite, postgres) = db::versions();
+    assert_eq!(sqlite, postgres);
+    assert!(!sqlite.is_empty());
+}
+
+/// table → column → may it be null
+type Schema = BTreeMap<String, BTreeMap<String, bool>>;
+
+#[actix_web::test]
+async fn the_schema_is_the_one_of_the_other_folder() {
+    let portal = spawn().await;
+    let mut found = Schema::new();
+    let rows: Vec<(String, String, i64)> = match &portal.app.db {
+        Db::Sqlite { read, .. } => sqlx::query_as(
+            "select m.name, p.name, case when p.\"notnull\" = 1 or p.pk > 0 then 0 else 1 end from sqlite_schema m join pragma_table_info(m.name) p
+             where m.type = 'table' and m.name not like 'sqlite_%' and m.name not like 'members_fts%' and m.name not like '_sqlx%'",
+        )
+        .fetch_all(read)
+        .await
+        .expect("the schema"),
+        Db::Postgres(pool) => sqlx::query_as(
+            "select table_name::text, column_name::text, (case when is_nullable = 'YES' then 1 else 0 end)::bigint from information_schema.columns
+             where table_schema = 'public' and table_name not like '\\_sqlx%'",
+        )
+        .fetch_all(pool)
+        .await
+        .expect("the schema"),
+    };
+    for (table, column, nullable) in rows {
+        found.entry(table).or_default().insert(column, nullable == 1);
+    }
+    assert_eq!(
+        found,
+        written(),
+        "the database differs from the other folder's migrations"
+    );
+}
+
+/// The schema as the other database's migration files write it.
+fn written() -> Schema {
+    let folder = if crate::support::is_postgres() {
+        "sqlite"
+    } else {
+        "postgres"
+    };
+    let mut files: Vec<_> = std::fs::read_dir(format!("migrations/{folder}"))
+        .expect("the folder")
+        .map(|file| file.expect("a file").path())
+        .collect();
+    files.sort();
+    let mut schema = Schema::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("a file");
+        let text: String = text
+            .lines()
+            .map(|line| line.split("--").next().unwrap_or(""))
+            .collect::<Vec<_>>()
+            .join("\n");
+        for statement in text.split(';') {
+            let Some(rest) = statement.trim().strip_prefix("CREATE TABLE ") else {
+                assert!(
+                    !statement.trim().starts_with("ALTER TABLE"),
+                    "teach this test to read ALTER TABLE"
+                );
+                continue;
+            };
+            let (table, body) = rest.split_once('(').expect("columns");
+            let mut columns = BTreeMap::new();
+            let mut keys = BTreeSet::new();
+            for line in body
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with(')'))
+            {
+                if let Some(list) = line.strip_prefix("PRIMARY KEY (") {
+                    keys.extend(
+                        list.split(')')
+                            .next()
+                            .expect("a list")
+                            .split(',')
+                            .map(|name| name.trim().to_owned()),
+                    );
+                } else if !line.starts_with("UNIQUE") && !line.starts_with("FOREIGN") {
+                    let name = line.split_whitespace().next().expect("a name").to_owned();
+                    columns.insert(name, !(line.contains("NOT NULL") || line.contains("PRIMARY KEY")));
+                }
+            }
+            for key in keys {
+                columns.insert(key, false);
+            }
+            schema.insert(table.trim().to_owned(), columns);
+        }
+    }
+    schema
+}
