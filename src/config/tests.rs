@@ -53,7 +53,7 @@ fn without_any_source_the_defaults_stand() {
             config.invites_per_day,
             config.invites_pending
         ),
-        (20, 500, 1000)
+        (20, 500, 10_000)
     );
     assert!(config.rate_limits && config.hsts_subdomains && !config.insecure_smtp);
     assert!(config.workers >= 1);

@@ -74,6 +74,7 @@ async fn fault_f10_junk_in_the_file_is_refused_at_the_start_and_the_back_up_help
     // The head of the file, then anywhere.
     let mut places = vec![0, 1, 2, 3];
     places.extend((0..rounds(30, 400)).map(|_| crate::support::random_between(4, pages)));
+    let places_tried = places.len();
     for place in places {
         fs::write(house.database(), &back_up).expect("a copy");
         overwrite(&house.database(), place * 4096, &junk(4096));
@@ -101,7 +102,11 @@ async fn fault_f10_junk_in_the_file_is_refused_at_the_start_and_the_back_up_help
             portal.close().await;
         }
     }
-    assert!(refused > 30, "only {refused} places were noticed");
+    // Free pages hold nothing, and junk in them harms no one; the head and most others are noticed.
+    assert!(
+        refused * 3 > places_tried * 2,
+        "only {refused} of {places_tried} places were noticed"
+    );
 
     // The documented way back: stop, put the file of the back-up in place, without -wal and -shm, start.
     fs::write(house.database(), &back_up).expect("the back-up");

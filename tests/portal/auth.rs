@@ -738,7 +738,7 @@ async fn fault_f30_bad_cookies() {
             "muster-sid",
         )
     };
-    let flipped = value.replace(|c: char| c == value.chars().last().unwrap(), "x");
+    let flipped = format!("{}{}", if value.starts_with('x') { 'y' } else { 'x' }, &value[1..]);
     let bad: Vec<Vec<u8>> = vec![
         b"muster-sid=".to_vec(),
         b"muster-sid".to_vec(),
