@@ -12,6 +12,7 @@
 
 mod audit;
 mod auth;
+mod boundaries;
 mod demo;
 mod enterprise;
 mod house;
