@@ -73,6 +73,11 @@ pub async fn issue(tx: &mut Tx, keys: &Keys, user: UserId, life: Duration, now: 
     Ok(id)
 }
 
+/// Ends every link of an account.
+pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<()> {
+    store::delete_resets(tx, user).await
+}
+
 /// Whose password the link may set; none when it was used, replaced, or is over.
 pub async fn find(db: &mut impl Read, token: &str, now: Timestamp) -> Result<Option<Account>> {
     let Some(reset) = store::find_reset(db, hash_token(token), now).await? else {

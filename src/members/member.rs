@@ -19,6 +19,7 @@ use crate::{
         session,
     },
     audit::{self, Action, Actor, Entry, Object},
+    auth::reset,
     clock::Timestamp,
     db::{Read, Tx},
     error::{Error, Result},
@@ -796,7 +797,7 @@ async fn recount(tx: &mut Tx, member: &Member, to: Option<(Role, Status)>) -> Re
 /// membership that acts and is refused, while their other organizations go on.
 async fn end_sessions(tx: &mut Tx, member: &Member, now: Timestamp) -> Result<u64> {
     if ends_sessions(tx, member, now).await? {
-        store::delete_resets(tx, member.user_id).await?;
+        reset::end_all(tx, member.user_id).await?;
         session::end_all(tx, member.user_id).await
     } else {
         Ok(0)

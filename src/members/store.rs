@@ -1,5 +1,4 @@
-//! SQL of the members room. It reads a member's account for rank and address proof, locks the organization's row, and makes the link by which a
-//! new account sets its password (declared exceptions).
+//! SQL of the members room. It reads a member's account for rank and address proof and locks the organization's row (declared exceptions).
 
 use super::{Source, Status};
 use crate::{
@@ -7,7 +6,7 @@ use crate::{
     clock::Timestamp,
     db::{Engine, Read, Tx},
     error::Result,
-    ids::{MemberId, OrgId, ResetId, UserId},
+    ids::{MemberId, OrgId, UserId},
     record, sql,
 };
 
@@ -187,9 +186,6 @@ sql! {
     RENAME: (OrgId, MemberId, String, String) => () = "update members set name = $3, name_key = $4, version = version + 1 where org_id = $1 and id = $2";
     EXPIRED: (Timestamp) => Due = "select org_id, id from members where status in (1, 2) and expires_at <= $1 order by org_id, id limit 500";
     SUSPENSION_OVER: (Timestamp) => Due = "select org_id, id from members where status = 3 and suspended_until <= $1 order by org_id, id limit 500";
-    INSERT_RESET: (ResetId, Vec<u8>, UserId, Timestamp, Timestamp) => () =
-        "insert into password_resets (id, token_hash, user_id, created_at, expires_at) values ($1, $2, $3, $4, $5)";
-    DELETE_RESETS: (UserId) => () = "delete from password_resets where user_id = $1";
     COUNT_INVITATIONS: (OrgId, UserId) => (i64,) = "select count(*) from invitations where org_id = $1 and invited_by = $2 and state = 1";
 }
 
@@ -303,18 +299,4 @@ pub(super) async fn list_suspensions_over(db: &mut impl Read, now: Timestamp) ->
 }
 pub(super) async fn count_invitations(db: &mut impl Read, org: OrgId, user: UserId) -> Result<i64> {
     Ok(db.one(COUNT_INVITATIONS, (org, user)).await?.0)
-}
-pub(super) async fn insert_reset(
-    tx: &mut Tx,
-    id: ResetId,
-    hash: [u8; 32],
-    user: UserId,
-    now: Timestamp,
-    end: Timestamp,
-) -> Result<()> {
-    tx.run(INSERT_RESET, (id, hash, user, now, end)).await?;
-    Ok(())
-}
-pub(super) async fn delete_resets(tx: &mut Tx, user: UserId) -> Result<u64> {
-    tx.run(DELETE_RESETS, (user,)).await
 }

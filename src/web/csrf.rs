@@ -71,7 +71,9 @@ pub fn is_same_origin(req: &HttpRequest, app: &App) -> bool {
 }
 
 /// Whether an unsafe request with this urlencoded body carries the token of its session, or of its browser before sign-in.
-pub fn has_token(req: &HttpRequest, app: &App, body: &[u8]) -> bool {
+///
+/// On a page that needs nobody (`open`), a browser that has signed in since, in another tab, still holds the token of its visit.
+pub fn has_token(req: &HttpRequest, app: &App, body: &[u8], open: bool) -> bool {
     let given = match req.headers().get(HEADER) {
         Some(value) => value.to_str().ok().map(str::to_owned),
         None => url::form_urlencoded::parse(body)
@@ -79,14 +81,14 @@ pub fn has_token(req: &HttpRequest, app: &App, body: &[u8]) -> bool {
             .map(|(_, value)| value.into_owned()),
     };
     let Some(given) = given else { return false };
-    let expected = match session_binding(req) {
-        Some(bound) => mac(app, "session", &bound),
-        None => match req.cookie(visit_cookie_name(app)) {
-            Some(cookie) => mac(app, "visit", cookie.value()),
-            None => return false,
-        },
-    };
-    secret::same(given.as_bytes(), expected.as_bytes())
+    let is = |expected: String| secret::same(given.as_bytes(), expected.as_bytes());
+    let session = session_binding(req);
+    let of_session = session.as_deref().is_some_and(|bound| is(mac(app, "session", bound)));
+    of_session
+        || (session.is_none() || open)
+            && req
+                .cookie(visit_cookie_name(app))
+                .is_some_and(|cookie| is(mac(app, "visit", cookie.value())))
 }
 
 /// A cookie that removes another by name.

@@ -862,6 +862,32 @@ async fn a_form_that_is_not_right_comes_back_filled_in() {
     join(&bob, "Bob").await.redirects_to("/o/acme/members");
 }
 
+/// Who is added by hand has nothing left to accept: the code leaves the pending ones, its mail the outbox, and its link is used.
+#[actix_web::test]
+async fn a_person_who_is_added_by_hand_has_no_open_invitation() {
+    let portal = spawn().await;
+    let (org, ann) = acme(&portal).await;
+    invite(&ann, &org, "bob@x.example", "viewer")
+        .await
+        .redirects_to("/o/acme/invites");
+    let link = portal.mail_to("bob@x.example").await.link();
+    let person = [("name", "Bob Ray"), ("email", "bob@x.example"), ("role", "member")];
+    assert_eq!(ann.post(&org.path("/members"), &person).await.status, 303);
+    let page = ann.get(&org.path("/invites")).await.page(200);
+    assert_eq!(page.find_row("bob@x.example"), None);
+    id_of(&ann, &org, "accepted", "bob@x.example").await;
+    portal.post().await;
+    assert_eq!(
+        portal
+            .number("select count(*) from outbox where subject_id is not null and state = 1")
+            .await,
+        0,
+        "a mail that invites a member would still leave"
+    );
+    let page = open(&portal.anonymous(), &link).await.page(410);
+    page.assert_says("used");
+}
+
 #[actix_web::test]
 async fn links_stay_hidden_where_the_organization_says_so() {
     let portal = spawn().await;
