@@ -195,7 +195,7 @@ pub struct GroupEnding {
     pub link: Url,
     /// Whose time it is, when a lead is told.
     pub whose: Option<Name>,
-    /// When, with the zone.
+    /// The last day, with the zone.
     pub ends: String,
 }
 
@@ -593,7 +593,7 @@ mod tests {
             address: address("jonas.weber@kestrel.example"),
             link: link("/o/kestrel/groups/grp_1"),
             whose: whose.map(Name::person),
-            ends: "Thursday, 31 December 2026, 24:00:00 (Europe/Berlin)".to_owned(),
+            ends: "Thursday, 31 December 2026 (Europe/Berlin)".to_owned(),
         })
     }
 

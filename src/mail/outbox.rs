@@ -234,7 +234,7 @@ impl Mail {
                 address: to.clone(),
                 link: url(settings.link(&format!("/o/{slug}/groups/{id}")))?,
                 whose: whose.as_deref().map(Name::person),
-                ends: when(*ends_at, &Zone::find_or_utc(zone)),
+                ends: last_day(*ends_at, &Zone::find_or_utc(zone)),
             }),
             Self::AccessChanged {
                 organization,
@@ -267,6 +267,12 @@ fn when(at: Timestamp, zone: &Zone) -> String {
         filters::time_of_day(at.micros(), &tz),
         zone.name()
     )
+}
+
+/// "Monday, 30 November 2026 (Europe/Berlin)": the day before the first instant that no longer counts.
+fn last_day(end: Timestamp, zone: &Zone) -> String {
+    let last = end.micros().saturating_sub(1);
+    format!("{} ({})", filters::weekday_date(last, &zone.tz()), zone.name())
 }
 
 /// Puts a mail into the outbox, in the transaction of what it tells of.

@@ -626,6 +626,7 @@ impl Event {
             Some(audit::Action::MemberDisable | audit::Action::MemberRemove) => ("ban", "bad"),
             Some(audit::Action::MemberContext) => ("layers", ""),
             Some(audit::Action::GroupMemberAdd | audit::Action::GroupMemberRemove) => ("tag", ""),
+            Some(audit::Action::GroupMemberUpdate | audit::Action::GroupMemberExpire) => ("clock", ""),
             _ => ("history", ""),
         };
         let field = |text: &str, name: &str| -> Option<String> {

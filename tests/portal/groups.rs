@@ -173,10 +173,7 @@ async fn a_group_is_created_and_filled() {
     let fields = [("member", b.as_str()), ("member", c.as_str()), ("until", "2026-11-20")];
     let refused = ann.post(&format!("{href}/members"), &fields).await.page(422);
     refused.assert_says("This day has passed.");
-    assert_eq!(
-        refused.count("#results input[name=member][checked]"),
-        2
-    );
+    assert_eq!(refused.count("#results input[name=member][checked]"), 2);
     let fields = [
         ("member", b.as_str()),
         ("member", c.as_str()),
@@ -553,14 +550,16 @@ async fn a_mail_goes_out_before_the_end_and_the_job_ends_it() {
     assert_eq!(portal.mails_to("cleo@acme.example").await, 1, "once");
     let mail = portal.mail_to("cleo@acme.example").await;
     assert_eq!(mail.subject, "Your time in Red ends soon");
+    let words = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        mail.text.contains("Tuesday, 1 December 2026, 00:00:00 (Europe/Berlin)"),
-        "{}",
-        mail.text
+        words.contains(
+            "The last day of your time in Red, a group of Acme, is Monday, 30 November 2026 (Europe/Berlin)."
+        ),
+        "{words}"
     );
     let mail = portal.mail_to("bob@acme.example").await;
     assert_eq!(mail.subject, "A time in Red ends soon");
-    assert!(mail.text.contains("The time of Cleo in Red"), "{}", mail.text);
+    assert!(mail.text.contains("The last day of Cleo in Red"), "{}", mail.text);
     assert_eq!(mail.link(), path);
     assert_eq!(
         portal.mails_to("ann@acme.example").await,
@@ -811,7 +810,7 @@ async fn a_persons_page_shows_and_changes_their_groups() {
     let page = t.ann.get(&here).await.page(200);
     page.assert_says("Cleo is in Blue now.");
     assert_eq!(page.all("section[aria-labelledby=groups-h] a.tag"), ["Blue", "Red"]);
-    assert_eq!(page.count("select[name=group] option"), 1, "no group is left to choose");
+    assert_eq!(page.count("select[name=group]"), 0, "no group is left to choose");
     t.ann
         .post(&format!("{here}/groups"), &[("group", "")])
         .await
