@@ -213,7 +213,21 @@ impl<P> Can<P> {
         if !self.may(Q::PERMISSION) {
             return Err(refusal(Q::PERMISSION, &self.org));
         }
-        Ok(Can {
+        Ok(self.cast())
+    }
+    /// Whether a role gives the caller a permission, whatever the state of the organization.
+    pub(super) fn holds(&self, permission: Permission) -> bool {
+        permitted(
+            self.person.is_none(),
+            self.role,
+            self.enterprise_role,
+            &self.org,
+            permission,
+        )
+    }
+    /// The same caller as proof of another right, without a question: for this room alone, which has asked another one.
+    pub(super) fn cast<Q>(&self) -> Can<Q> {
+        Can {
             actor: self.actor.clone(),
             person: self.person.clone(),
             org: self.org.clone(),
@@ -221,7 +235,7 @@ impl<P> Can<P> {
             role: self.role,
             enterprise_role: self.enterprise_role,
             right: PhantomData,
-        })
+        }
     }
 }
 
@@ -238,7 +252,7 @@ fn permitted(
     operator || by_role || enterprise.is_some_and(|role| role.may(permission))
 }
 
-fn refusal(permission: Permission, org: &OrgRef) -> Error {
+pub(super) fn refusal(permission: Permission, org: &OrgRef) -> Error {
     if org.archived && !permission.reads() {
         return Error::conflict(format!(
             "{} is archived and read-only. An Enterprise Administrator can restore it.",
@@ -346,9 +360,9 @@ impl<P: Right> EnterpriseCan<P> {
     }
 }
 
-type Extraction<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+pub(super) type Extraction<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
-fn app_of(req: &HttpRequest) -> Result<Data<App>> {
+pub(super) fn app_of(req: &HttpRequest) -> Result<Data<App>> {
     req.app_data::<Data<App>>()
         .cloned()
         .ok_or_else(|| Error::Internal("no App".to_owned()))
@@ -470,7 +484,7 @@ fn ended_access(row: &OrgRow, org: &OrgRef, now: Timestamp) -> String {
 }
 
 /// Records a refusal; a failure to record does not turn the refusal into a success.
-async fn deny(app: &App, actor: &Actor, org: Option<OrgId>, req: &HttpRequest, why: &str, now: Timestamp) {
+pub(super) async fn deny(app: &App, actor: &Actor, org: Option<OrgId>, req: &HttpRequest, why: &str, now: Timestamp) {
     let route = format!("{} {}", req.method(), req.match_pattern().unwrap_or_default());
     let detail = serde_json::json!({ "missing": why, "route": route });
     let entry = Entry::denied(Action::AccessDenied, Object::new("route", 0, route), detail);

@@ -72,8 +72,8 @@ impl Role {
         use Permission as P;
         match permission {
             P::MemberRead => true,
-            P::InviteCreate | P::MemberSuspend => matches!(self, Self::Administrator | Self::Manager),
-            P::OrgSettings | P::MemberManage | P::MemberDisable | P::RoleAssign | P::AuditRead | P::GroupManage => {
+            P::InviteCreate | P::MemberSuspend | P::GroupManage => matches!(self, Self::Administrator | Self::Manager),
+            P::OrgSettings | P::MemberManage | P::MemberDisable | P::RoleAssign | P::AuditRead => {
                 matches!(self, Self::Administrator)
             }
             P::EnterpriseRead | P::OrgManage | P::EnterpriseSettings | P::EnterpriseAudit | P::OperateMail => false,

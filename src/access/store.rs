@@ -5,7 +5,7 @@ use crate::{
     clock::Timestamp,
     db::{Read, Tx},
     error::Result,
-    ids::{OrgId, SessionId, UserId},
+    ids::{GroupId, MemberId, OrgId, SessionId, UserId},
     record, sql,
 };
 
@@ -47,6 +47,14 @@ record! {
     }
 }
 
+record! {
+    /// That a member belongs to a group, and how.
+    pub struct InGroup {
+        /// Whether the member leads it.
+        pub is_lead: bool,
+    }
+}
+
 sql! {
     CALLER: (Vec<u8>, Timestamp) => Caller =
         "select s.id as session_id, s.seen_at, s.user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof
@@ -69,6 +77,8 @@ sql! {
                 m.id as member_id, m.role, m.status, m.expires_at
          from orgs o left join members m on m.org_id = o.id and m.user_id = $2 and m.status < 5
          where o.slug = $1";
+    IN_GROUP: (OrgId, GroupId, MemberId, Timestamp) => InGroup =
+        "select is_lead from group_members where org_id = $1 and group_id = $2 and member_id = $3 and (expires_at is null or expires_at > $4)";
     ORG_BY_ID: (OrgId, UserId) => OrgRow =
         "select o.id, o.slug, o.name, o.state, o.zone, o.support_contact, o.invite_days, o.default_role, o.managers_invite, o.links_visible,
                 m.id as member_id, m.role, m.status, m.expires_at
@@ -122,6 +132,17 @@ pub(super) async fn find_org(db: &mut impl Read, slug: &str, user: UserId) -> Re
 }
 pub(super) async fn find_org_by_id(db: &mut impl Read, id: OrgId, user: UserId) -> Result<Option<OrgRow>> {
     db.opt(ORG_BY_ID, (id, user)).await
+}
+
+/// How a member stands in a group now: none for not at all, or not any more.
+pub(super) async fn find_in_group(
+    db: &mut impl Read,
+    org: OrgId,
+    group: GroupId,
+    member: MemberId,
+    now: Timestamp,
+) -> Result<Option<InGroup>> {
+    db.opt(IN_GROUP, (org, group, member, now)).await
 }
 
 /// The role of a membership that may act.

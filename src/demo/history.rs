@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn};
 use crate::{
     access::{
-        self, Can, EnterpriseRole, Person, Right, Role,
+        self, Can, EnterpriseRole, GroupCan, Person, Right, Role,
         permission::{GroupManage, InviteCreate, MemberDisable, MemberManage, MemberSuspend},
     },
     audit::Actor,
@@ -13,7 +13,7 @@ use crate::{
     clock::{Timestamp, hours, minutes},
     db::{Db, Tx},
     error::{Error, Result},
-    groups::{self, Kind},
+    groups::{self, Kind, group::NewGroup},
     ids::{GroupId, MemberId, OrgId, SessionId, UserId},
     invitations::{
         self, Delivery, Desk, Invitation, Terms,
@@ -190,6 +190,66 @@ const BELONGINGS: [Belonging; 34] = [
     row("Leïla Benali", "leila.benali@atlas.example", ATLAS, Admin, &[], 20, Some(5 * HOUR), Inactive),
 ];
 
+/// Who leads a group, since when.
+struct Led {
+    org: &'static str,
+    group: &'static str,
+    email: &'static str,
+    ago: u64,
+}
+
+const fn led(group: &'static str, email: &'static str, ago: u64) -> Led {
+    Led {
+        org: KESTREL,
+        group,
+        email,
+        ago,
+    }
+}
+
+/// Perception has no lead, so that the filter finds something.
+const LED: [Led; 5] = [
+    led("Leadership", "priya.raman@kestrel.example", 340 * DAY),
+    led("Field Ops", "oluwaseun.adeyemi@kestrel.example", 338 * DAY),
+    led("Engineering", "weilin.chen@kestrel.example", 250 * DAY),
+    led("Research", "aleksandra.wisniewska@kestrel.example", 220 * DAY),
+    led("Customer Success", "siobhan.orourke@kestrel.example", 90 * DAY),
+];
+
+/// A time in a group that ends: set so long ago, and ending so many days from now.
+struct Stay {
+    org: &'static str,
+    group: &'static str,
+    email: &'static str,
+    ago: u64,
+    ahead: u64,
+}
+
+const STAYS: [Stay; 2] = [
+    Stay {
+        org: KESTREL,
+        group: "Engineering",
+        email: "mateus.carvalho@kestrel.example",
+        ago: 70 * DAY,
+        ahead: 20 * DAY,
+    },
+    Stay {
+        org: KESTREL,
+        group: "Research",
+        email: "haruki.tanabe@kestrel.example",
+        ago: 40 * DAY,
+        ahead: 26 * DAY,
+    },
+];
+
+/// What some of the groups are for.
+const PURPOSES: [(&str, &str); 4] = [
+    ("Engineering", "Builds and ships the control stack"),
+    ("Research", "Perception research and papers"),
+    ("Field Ops", "On-site crews"),
+    ("Perception", "Sensor fusion"),
+];
+
 /// What became of an invitation's mail, and of the invitation.
 enum Fate {
     /// The mail was taken.
@@ -304,6 +364,10 @@ enum Act {
     See(&'static Belonging),
     /// An administrator ends or pauses a membership.
     End(&'static Belonging),
+    /// A founder names a group's lead.
+    Lead(&'static Led),
+    /// A founder sets when somebody's time in a group ends.
+    Leave(&'static Stay),
     /// A founder invites somebody.
     Invite(&'static Invited),
     /// An invited person says no.
@@ -333,6 +397,8 @@ fn acts() -> Vec<(u64, Act)> {
             acts.push((ago * DAY + place * 7, Act::End(belonging)));
         }
     }
+    acts.extend(LED.iter().map(|led| (led.ago, Act::Lead(led))));
+    acts.extend(STAYS.iter().map(|stay| (stay.ago, Act::Leave(stay))));
     for (email, role) in OVERSEERS {
         let joined = BELONGINGS
             .iter()
@@ -427,6 +493,8 @@ impl History<'_> {
             }
             Act::See(belonging) => member::touch_active(tx, self.member(belonging)?, then).await,
             Act::End(belonging) => self.end(tx, belonging, then).await,
+            Act::Lead(led) => self.lead(tx, led, then).await,
+            Act::Leave(stay) => self.leave(tx, stay, then).await,
             Act::Invite(invited) => self.invite(tx, invited, then).await,
             Act::Decline(invited) => self.decline(tx, invited, then).await,
         }
@@ -448,7 +516,13 @@ impl History<'_> {
     async fn group(&mut self, tx: &mut Tx, org: &'static Org, then: Timestamp) -> Result<()> {
         let by = self.founder::<GroupManage>(tx, org.name, then).await?;
         for (name, kind) in org.groups {
-            let id = groups::create(tx, &by, name, *kind, then).await?;
+            let purpose = PURPOSES.iter().find(|(group, _)| group == name);
+            let new = NewGroup {
+                name,
+                kind: *kind,
+                description: purpose.map_or("", |(_, purpose)| purpose),
+            };
+            let id = groups::group::create_described(tx, &by, &new, then).await?;
             self.groups.insert((org.name, name), id);
         }
         // Whoever made the groups stands in some.
@@ -458,6 +532,27 @@ impl History<'_> {
                 groups::add_members(tx, &by, id, &[member], then).await?;
             }
         }
+        Ok(())
+    }
+
+    fn place(&self, org: &'static str, group: &'static str, email: &'static str) -> Result<(GroupId, MemberId)> {
+        let group = self.groups.get(&(org, group)).ok_or(Error::NotFound)?;
+        let belonging = BELONGINGS.iter().find(|of| of.org == org && of.email == email);
+        Ok((*group, self.member(belonging.ok_or(Error::NotFound)?)?))
+    }
+
+    async fn lead(&self, tx: &mut Tx, led: &'static Led, then: Timestamp) -> Result<()> {
+        let by = self.founder::<GroupManage>(tx, led.org, then).await?;
+        let (group, member) = self.place(led.org, led.group, led.email)?;
+        groups::belonging::make_lead(tx, &by, group, member, then).await?;
+        Ok(())
+    }
+
+    async fn leave(&self, tx: &mut Tx, stay: &'static Stay, then: Timestamp) -> Result<()> {
+        let by = self.founder::<GroupManage>(tx, stay.org, then).await?;
+        let (group, member) = self.place(stay.org, stay.group, stay.email)?;
+        let until = then.plus(minutes(stay.ago + stay.ahead));
+        groups::belonging::set_end(tx, &GroupCan::managing(&by, group), member, Some(until), then).await?;
         Ok(())
     }
 

@@ -267,7 +267,7 @@ pub(super) async fn create(
 ) -> Result<Vec<(Verdict, Option<InvitationId>)>> {
     let org = by.org();
     invitation::check_role(by, terms.role)?;
-    check_groups(tx, by, terms).await?;
+    check_groups(tx, by, terms, now).await?;
     if terms.member_until.is_some_and(|end| end <= now) {
         return Err(Error::invalid(
             "until",
@@ -382,7 +382,7 @@ fn changed_meanwhile() -> Error {
 }
 
 /// The groups that the caller may put people into: all for who manages groups, else the ones that the caller leads (MODEL C-18).
-pub async fn groups_for(db: &mut impl Read, by: &Can<InviteCreate>) -> Result<Vec<(GroupId, String)>> {
+pub async fn groups_for(db: &mut impl Read, by: &Can<InviteCreate>, now: Timestamp) -> Result<Vec<(GroupId, String)>> {
     let org = by.org().id;
     if by.may(Permission::GroupManage) {
         return Ok(groups::list(db, org)
@@ -397,16 +397,16 @@ pub async fn groups_for(db: &mut impl Read, by: &Can<InviteCreate>) -> Result<Ve
     let own = groups::list_of(db, org, member).await?;
     Ok(own
         .into_iter()
-        .filter(|group| group.is_lead)
+        .filter(|group| group.is_lead && group.lasts(now))
         .map(|group| (group.id, group.name))
         .collect())
 }
 
-async fn check_groups(db: &mut impl Read, by: &Can<InviteCreate>, terms: &Terms) -> Result<()> {
+async fn check_groups(db: &mut impl Read, by: &Can<InviteCreate>, terms: &Terms, now: Timestamp) -> Result<()> {
     if terms.groups.is_empty() {
         return Ok(());
     }
-    let allowed = groups_for(db, by).await?;
+    let allowed = groups_for(db, by, now).await?;
     if terms
         .groups
         .iter()

@@ -12,7 +12,8 @@ use crate::{
     clock::{Timestamp, Zone},
     ids::GroupId,
     web::{
-        filters::{date, date_time, iso, long_date, number, plural, until},
+        filters::{ago, date, date_time, iso, long_date, number, plural, until},
+        form::FieldErrors,
         layout::{Choice, FilterLink, Layout, Link, Sort, Toast, hue, initials},
     },
 };
@@ -453,4 +454,45 @@ pub struct Mine {
     pub l: Layout,
     pub unproved: bool,
     pub invitations: Vec<WaitingView>,
+}
+
+/// Inviting into one group, from its page.
+#[derive(Debug, Template)]
+#[template(path = "invitations/into_group.html")]
+pub struct IntoGroup {
+    /// The frame.
+    pub l: Layout,
+    /// The list of groups.
+    pub list_href: String,
+    /// The group's page.
+    pub href: String,
+    /// The group's name.
+    pub group: String,
+    /// The address that was typed.
+    pub email: String,
+    /// The roles that the caller may give.
+    pub roles: Vec<Choice>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Who is invited into the group: address, role, when, until when the link works.
+    pub pending: Vec<[String; 4]>,
+}
+
+impl IntoGroup {
+    /// The pending invitations in words.
+    pub fn rows(pending: &[crate::groups::belonging::Pending], org: &OrgRef, now: Timestamp) -> Vec<[String; 4]> {
+        let zone = org.zone.tz();
+        pending
+            .iter()
+            .map(|row| {
+                [
+                    row.email.clone(),
+                    row.role.title().to_owned(),
+                    ago(now.micros(), row.created_at.micros(), &zone),
+                    row.expires_at
+                        .map_or_else(|| "Never".to_owned(), |end| until(now.micros(), end.micros(), &zone)),
+                ]
+            })
+            .collect()
+    }
 }

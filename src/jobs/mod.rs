@@ -14,6 +14,7 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
+    groups,
     invitations::{self, Delivery},
     mail::{
         outbox::{self, Delivered, MailRow},
@@ -163,5 +164,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     invitations::remind_due(&mut tx, now).await?;
     auth::prune(&mut tx, now).await?;
     member::expire_due(&mut tx, &Actor::system(&app.keys), now).await?;
+    groups::warn_due(&mut tx, now).await?;
+    groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;
     tx.commit().await
 }

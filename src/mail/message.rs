@@ -36,6 +36,11 @@ impl Name {
         Self(sanitise_name(text, "Someone"))
     }
 
+    /// Takes the name of a group.
+    pub fn group(text: &str) -> Self {
+        Self(sanitise_name(text, "a group"))
+    }
+
     /// Takes the name of a role.
     pub fn role(text: &str) -> Self {
         Self(sanitise_name(text, "member"))
@@ -178,6 +183,22 @@ pub struct AccessChanged {
     pub contact: Option<Address>,
 }
 
+/// Somebody's time in a group ends soon, told to the person or to the group's leads.
+pub struct GroupEnding {
+    /// Where.
+    pub organization: Name,
+    /// The group.
+    pub group: Name,
+    /// The address of the account that is written to.
+    pub address: Address,
+    /// The group's page.
+    pub link: Url,
+    /// Whose time it is, when a lead is told.
+    pub whose: Option<Name>,
+    /// The last day, with the zone.
+    pub ends: String,
+}
+
 /// What changed in somebody's access.
 pub enum Change {
     /// The person has another role.
@@ -213,6 +234,8 @@ pub enum Message {
     AddedToOrganization(AddedToOrganization),
     /// A notice of other rights.
     AccessChanged(AccessChanged),
+    /// A notice of the end of a time in a group.
+    GroupEnding(GroupEnding),
 }
 
 /// A mail in words.
@@ -238,6 +261,7 @@ impl Message {
             Self::RenewalRequested(_) => "renewal_requested",
             Self::AddedToOrganization(_) => "added_to_organization",
             Self::AccessChanged(_) => "access_changed",
+            Self::GroupEnding(_) => "group_ending",
         }
     }
 
@@ -284,6 +308,11 @@ impl Message {
                 Text::AccessChanged { m, portal }.render()?,
                 Html::AccessChanged { m, portal }.render()?,
             ),
+            Self::GroupEnding(m) => (
+                Subject::GroupEnding { m }.render()?,
+                Text::GroupEnding { m, portal }.render()?,
+                Html::GroupEnding { m, portal }.render()?,
+            ),
         };
         Ok(Rendered {
             subject,
@@ -302,8 +331,8 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, Invitation, PasswordChanged, PasswordReset, RenewalRequested,
-        VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, PasswordChanged, PasswordReset,
+        RenewalRequested, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -324,6 +353,8 @@ mod files {
         AddedToOrganization { m: &'a AddedToOrganization },
         #[template(path = "mail/access_changed/subject.txt")]
         AccessChanged { m: &'a AccessChanged },
+        #[template(path = "mail/group_ending/subject.txt")]
+        GroupEnding { m: &'a GroupEnding },
     }
 
     #[derive(Template)]
@@ -347,6 +378,8 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.txt")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/group_ending/body.txt")]
+        GroupEnding { m: &'a GroupEnding, portal: &'a str },
     }
 
     #[derive(Template)]
@@ -370,6 +403,8 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.html")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/group_ending/body.html")]
+        GroupEnding { m: &'a GroupEnding, portal: &'a str },
     }
 }
 
@@ -547,7 +582,26 @@ mod tests {
                 },
                 Some("help@kestrel.example"),
             ),
+            ending(None),
         ]
+    }
+
+    fn ending(whose: Option<&str>) -> Message {
+        Message::GroupEnding(GroupEnding {
+            organization: Name::organization("Kestrel Robotics"),
+            group: Name::group("Engineering"),
+            address: address("jonas.weber@kestrel.example"),
+            link: link("/o/kestrel/groups/grp_1"),
+            whose: whose.map(Name::person),
+            ends: "Thursday, 31 December 2026 (Europe/Berlin)".to_owned(),
+        })
+    }
+
+    #[test]
+    fn leads_read_whose_time_ends() {
+        let mail = ending(Some("Ada Zuse")).render("muster.kestrel.example").unwrap();
+        assert_eq!(mail.subject, "A time in Engineering ends soon");
+        assert!(mail.text.contains("Ada Zuse") && mail.html.contains("Ada Zuse"));
     }
 
     #[test]

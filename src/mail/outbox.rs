@@ -20,7 +20,7 @@ use crate::{
     clock::{Timestamp, Zone},
     db::{Db, Read, Tx},
     error::{Error, Result},
-    ids::{InvitationId, MailId, OrgId, ResetId, UserId},
+    ids::{GroupId, InvitationId, MailId, OrgId, ResetId, UserId},
     secret::Keys,
     web::filters,
 };
@@ -92,6 +92,23 @@ pub enum Mail {
         by: Option<(String, String)>,
         /// The reset by which a new account sets its password, and when it was made.
         set_password: Option<(ResetId, Timestamp)>,
+    },
+    /// Somebody's time in a group ends soon.
+    GroupEnding {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// The group's name.
+        group: String,
+        /// The group.
+        id: GroupId,
+        /// Whose time it is, for the group's leads; none for the person themselves.
+        whose: Option<String>,
+        /// The end.
+        ends_at: Timestamp,
+        /// The organization's zone.
+        zone: String,
     },
     /// Other rights.
     AccessChanged {
@@ -203,6 +220,22 @@ impl Mail {
                     by: person(by),
                 })
             }
+            Self::GroupEnding {
+                organization,
+                slug,
+                group,
+                id,
+                whose,
+                ends_at,
+                zone,
+            } => Message::GroupEnding(message::GroupEnding {
+                organization: Name::organization(organization),
+                group: Name::group(group),
+                address: to.clone(),
+                link: url(settings.link(&format!("/o/{slug}/groups/{id}")))?,
+                whose: whose.as_deref().map(Name::person),
+                ends: last_day(*ends_at, &Zone::find_or_utc(zone)),
+            }),
             Self::AccessChanged {
                 organization,
                 change,
@@ -234,6 +267,12 @@ fn when(at: Timestamp, zone: &Zone) -> String {
         filters::time_of_day(at.micros(), &tz),
         zone.name()
     )
+}
+
+/// "Monday, 30 November 2026 (Europe/Berlin)": the day before the first instant that no longer counts.
+fn last_day(end: Timestamp, zone: &Zone) -> String {
+    let last = end.micros().saturating_sub(1);
+    format!("{} ({})", filters::weekday_date(last, &zone.tz()), zone.name())
 }
 
 /// Puts a mail into the outbox, in the transaction of what it tells of.

@@ -23,7 +23,8 @@ use crate::{
     app::App,
     audit,
     error::Result,
-    groups, orgs, shell,
+    groups::{self, views::OfMember},
+    orgs, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -72,7 +73,13 @@ pub async fn show(app: Data<App>, by: Can<MemberRead>, at: Path<MemberPath>, ctx
 async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -> Result<Show> {
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
-    let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let belongings = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let all_groups = if by.may(Permission::GroupManage) {
+        groups::list(&mut db, member.org_id).await?
+    } else {
+        Vec::new()
+    };
+    let membership = OfMember::new(by, member.id, &belongings, &all_groups, app.clock.now());
     let is_self = member.user_id == by.user_id();
     let sessions = if is_self || by.may(Permission::MemberDisable) {
         Some(session::list(&mut db, member.user_id, app.clock.now()).await?.len())
@@ -92,7 +99,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         &viewer,
         Known {
             member,
-            groups: &groups,
+            membership,
             sessions,
             activity,
         },

@@ -270,7 +270,7 @@ pub async fn join(tx: &mut Tx, by: &Actor, org: OrgId, new: NewMember<'_>, now: 
     store::insert(tx, vec![row]).await?;
     store::index(tx, org, id, id).await?;
     store::count(tx, org, new.role, Status::Inactive, 1).await?;
-    let groups = groups::enrol(tx, org, id, new.groups).await?;
+    let groups = groups::enrol(tx, org, id, new.groups, now).await?;
     let mut after = Map::from_iter([
         ("email".to_owned(), json!(new.email.key())),
         ("role".to_owned(), json!(new.role.key())),
@@ -347,7 +347,7 @@ pub async fn join_many(
     for ((role, _), (status, n)) in counts {
         store::count(tx, org, role, status, n).await?;
     }
-    let names = groups::enrol_many(tx, org, enrolments).await?;
+    let names = groups::enrol_many(tx, org, enrolments, now).await?;
     let entries = people
         .into_iter()
         .zip(&ids)

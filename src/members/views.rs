@@ -11,7 +11,7 @@ use crate::{
     access::{Can, EnterpriseRole, Permission, Role},
     audit,
     clock::{Timestamp, Zone},
-    groups::{Belonging, Group},
+    groups::{Belonging, Group, views::OfMember},
     ids::{GroupId, UserId},
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
@@ -205,7 +205,11 @@ impl Row {
     /// The row of a member after an act.
     pub fn of_member(viewer: &Viewer, member: &Member, groups: &[Belonging]) -> Self {
         let status = member.state(viewer.now);
-        let groups: Vec<_> = groups.iter().map(|group| (group.id, group.name.clone())).collect();
+        let groups: Vec<_> = groups
+            .iter()
+            .filter(|group| group.lasts(viewer.now))
+            .map(|group| (group.id, group.name.clone()))
+            .collect();
         Self {
             id: member.id.to_string(),
             name: member.name.clone(),
@@ -622,6 +626,7 @@ impl Event {
             Some(audit::Action::MemberDisable | audit::Action::MemberRemove) => ("ban", "bad"),
             Some(audit::Action::MemberContext) => ("layers", ""),
             Some(audit::Action::GroupMemberAdd | audit::Action::GroupMemberRemove) => ("tag", ""),
+            Some(audit::Action::GroupMemberUpdate | audit::Action::GroupMemberExpire) => ("clock", ""),
             _ => ("history", ""),
         };
         let field = |text: &str, name: &str| -> Option<String> {
@@ -711,7 +716,7 @@ pub struct Show {
     /// Labels and values.
     pub facts: Vec<Fact>,
     /// The groups.
-    pub groups: Vec<Tag>,
+    pub membership: OfMember,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
     /// The whole record.
@@ -725,7 +730,7 @@ pub struct Known<'a> {
     /// The member.
     pub member: &'a Member,
     /// Their groups.
-    pub groups: &'a [Belonging],
+    pub membership: OfMember,
     /// How many sessions are open; none for whom it is not shown.
     pub sessions: Option<usize>,
     /// What happened; none for whom it is not shown.
@@ -737,7 +742,7 @@ impl Show {
     pub fn new<P>(l: Layout, by: &Can<P>, viewer: &Viewer, known: Known<'_>) -> Self {
         let Known {
             member,
-            groups,
+            membership,
             sessions,
             activity,
         } = known;
@@ -804,13 +809,7 @@ impl Show {
             reason_error: String::new(),
             context,
             facts,
-            groups: groups
-                .iter()
-                .map(|group| Tag {
-                    label: group.name.clone(),
-                    hue: hue(group.id.raw()),
-                })
-                .collect(),
+            membership,
             activity,
             audit_href: by.path("/audit"),
             version: member.version,

@@ -4,6 +4,7 @@
 mod enterprise;
 mod forms;
 mod handlers;
+pub mod leads;
 mod org;
 mod settings;
 pub mod slug;

@@ -79,6 +79,8 @@ sql! {
         "update orgs set name = $3, name_key = $4, slug = $5, zone = $6, support_contact = $7, invite_days = $8, default_role = $9, managers_invite = $10,
                 links_visible = $11, version = version + 1
          where id = $1 and version = $2 and state = 1";
+    LEADS_INVITE: (OrgId) => (bool,) = "select leads_invite from orgs where id = $1";
+    SET_LEADS_INVITE: (OrgId, bool) => () = "update orgs set leads_invite = $2 where id = $1 and state = 1";
     DOMAINS: (OrgId) => (String,) = "select domain from org_domains where org_id = $1 order by domain";
     DELETE_DOMAINS: (OrgId) => () = "delete from org_domains where org_id = $1";
     INSERT_DOMAINS: bulk (OrgId, String) = "insert into org_domains (org_id, domain) values", " on conflict do nothing";
@@ -100,6 +102,13 @@ pub(super) async fn find(db: &mut impl Read, org: OrgId) -> Result<Option<Org>> 
 }
 pub(super) async fn find_by_slug(db: &mut impl Read, slug: &str) -> Result<Option<Org>> {
     db.opt(FIND_BY_SLUG, (slug,)).await
+}
+pub(super) async fn leads_invite(db: &mut impl Read, org: OrgId) -> Result<bool> {
+    Ok(db.one(LEADS_INVITE, (org,)).await?.0)
+}
+pub(super) async fn set_leads_invite(tx: &mut Tx, org: OrgId, on: bool) -> Result<()> {
+    tx.run(SET_LEADS_INVITE, (org, on)).await?;
+    Ok(())
 }
 pub(super) async fn list_slugs_like(db: &mut impl Read, slug: &str) -> Result<Vec<String>> {
     Ok(db

@@ -15,6 +15,7 @@ mod auth;
 mod boundaries;
 mod demo;
 mod enterprise;
+mod groups;
 mod house;
 mod invitations;
 mod matrix;

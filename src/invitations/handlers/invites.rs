@@ -50,7 +50,7 @@ pub async fn index(app: Data<App>, by: Can<InviteCreate>, ctx: Ctx, query: Query
 }
 
 async fn empty_form(app: &App, by: &Can<InviteCreate>) -> Result<Single> {
-    let groups = bulk::groups_for(&mut app.db.read(), by).await?;
+    let groups = bulk::groups_for(&mut app.db.read(), by, app.clock.now()).await?;
     Ok(Single {
         offer: Offer::new(&invitation::roles_for(by), &groups, by.org().default_role, "", ""),
         ..Single::default()
@@ -262,7 +262,7 @@ async fn refused(
     field: &'static str,
     message: String,
 ) -> Result<HttpResponse> {
-    let groups = bulk::groups_for(&mut app.db.read(), by).await?;
+    let groups = bulk::groups_for(&mut app.db.read(), by, app.clock.now()).await?;
     let role = crate::access::Role::find(&form.role).unwrap_or(by.org().default_role);
     let of = |name: &str| if field == name { message.clone() } else { String::new() };
     let known = matches!(field, "email" | "role" | "until") || (field == "group" && !groups.is_empty());

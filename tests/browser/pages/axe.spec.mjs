@@ -102,6 +102,30 @@ test("members: table, menus, dialogs, one person", async ({ me, person, accounts
   await visit(me, `${one}/removal`, "remove-page");
 });
 
+test("groups: list, page, forms, dialogs", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.openTab(me, "Groups");
+  const groups = me.page.url().replace(/\?.*/, "");
+  await visit(me, groups, "groups");
+  await visit(me, `${groups}?q=nothing-has-this-name`, "groups-empty");
+  await visit(me, `${groups}/new`, "groups-new");
+  await me.page.goto(groups);
+  await me.hands.activate(me.page.getByRole("link", { name: "Engineering", exact: true }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "Engineering" })).toBeVisible();
+  const one = me.page.url().replace(/\?.*/, "");
+  await inspect(me, "group");
+  await me.hands.activate(steps.actionsOf(me, "Mateus Carvalho"));
+  await inspect(me, "group-row-menu");
+  await me.hands.activate(me.page.getByRole("link", { name: "Set end date" }).locator("visible=true"));
+  await expect(me.page.getByRole("dialog", { name: "Set end date" })).toBeVisible();
+  await inspect(me, "group-end-dialog");
+  for (const page of ["members/new", "cards", "edit", "deletion", "invitations"]) {
+    await visit(me, `${one}/${page}`, `group-${page.replace("/", "-")}`);
+  }
+});
+
 test("invites: table, bulk window, preview, result", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);

@@ -80,7 +80,9 @@ fn cells(world: &World) -> Vec<Cell> {
                         continue; // on a stage
                     }
                     let path = path(world, caller, route.path, route.target, place, thing);
-                    for &way in ways {
+                    // What is refused alike for every wrong object is asked in every way for one of them.
+                    let told = thing == Thing::Fitting || (place == Place::Own && thing == Thing::Foreign);
+                    for &way in if told { ways } else { &ways[..1] } {
                         cells.push(Cell {
                             route: number,
                             caller: who,

@@ -1,7 +1,7 @@
 //! What every caller must see, by rule from the route table. The handlers know nothing of this file.
 
 use muster::{
-    access::Permission,
+    access::{GroupDuty, Permission},
     web::routes::{Needs, Route, Target},
 };
 
@@ -16,6 +16,8 @@ pub enum Standing {
     Ended,
     /// A member with the role of this name.
     Role(&'static str),
+    /// A member with the role of this name who leads the group of the test.
+    Lead(&'static str),
     /// Someone with the role of this name over the enterprise.
     Enterprise(&'static str),
 }
@@ -31,7 +33,7 @@ pub const PERMITTED: [(Permission, &str); 14] = [
     (Permission::MemberDisable, "administrator enterprise"),
     (Permission::RoleAssign, "administrator enterprise"),
     (Permission::InviteCreate, "manager administrator enterprise"),
-    (Permission::GroupManage, "administrator enterprise"),
+    (Permission::GroupManage, "manager administrator enterprise"),
     (Permission::OrgSettings, "administrator enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
     (Permission::EnterpriseRead, "auditor billing enterprise"),
@@ -101,25 +103,30 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
             .find(|(of, _)| *of == permission)
             .map_or("", |(_, names)| names);
         match standing {
-            Standing::Role(name) | Standing::Enterprise(name) => names.split(' ').any(|known| known == name),
+            Standing::Role(name) | Standing::Lead(name) | Standing::Enterprise(name) => {
+                names.split(' ').any(|known| known == name)
+            }
             _ => false,
         }
     };
     if standing == Standing::SignedOut && route.needs != Needs::Nothing {
         return Expect::SignIn;
     }
+    let knows = match standing {
+        Standing::Enterprise(_) => place != Place::Missing,
+        Standing::Role(_) | Standing::Lead(_) | Standing::Ended => place == Place::Own,
+        Standing::Elsewhere | Standing::SignedOut => false,
+    };
     match route.needs {
         Needs::Nothing | Needs::SignIn => {}
-        Needs::InOrg(permission) => {
-            let knows = match standing {
-                Standing::Enterprise(_) => place != Place::Missing,
-                Standing::Role(_) | Standing::Ended => place == Place::Own,
-                Standing::Elsewhere | Standing::SignedOut => false,
-            };
-            if !knows {
-                return Expect::NoPlace;
-            }
-            if !permitted(permission) {
+        Needs::InOrg(_) | Needs::InGroup(_) if !knows => return Expect::NoPlace,
+        Needs::InOrg(permission) if !permitted(permission) => return Expect::Denied,
+        Needs::InOrg(_) => {}
+        Needs::InGroup(duty) => {
+            // A lead is let into the own group alone, and learns nothing of any other id.
+            let leads = matches!(standing, Standing::Lead(_)) && thing == Thing::Fitting;
+            let reads = duty == GroupDuty::Read && matches!(standing, Standing::Enterprise(_));
+            if !(leads || reads || permitted(Permission::GroupManage)) {
                 return Expect::Denied;
             }
         }

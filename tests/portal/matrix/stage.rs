@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use muster::{
-    access::Role,
-    ids::UserId,
+    access::{GroupCan, Role, inside, permission},
+    groups,
+    ids::{MemberId, UserId},
     mail::links,
     web::routes::{Needs, Route, Target},
 };
@@ -36,6 +37,12 @@ enum Before {
     CodeSent,
     /// Some minutes have passed since the invitation.
     Later,
+    /// The member stands in no group.
+    OutOfGroup,
+    /// The member's time in the group has an end.
+    EndsSoon,
+    /// The member leads the group.
+    Leads,
 }
 
 /// A request that succeeds, and what its chain holds then.
@@ -128,6 +135,25 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/{member}/disablement" | "/o/{org}/members/{member}/removal") => {
             (B::Nothing, &[("confirm", "ordinary@{word}-people.example")])
         }
+        ("POST", "/o/{org}/groups") => (B::Nothing, &[("name", "Night shift"), ("kind", "team")]),
+        ("POST", "/o/{org}/groups/rules") => (B::Nothing, &[("leads_invite", "1")]),
+        ("POST", "/o/{org}/groups/{group}") => (B::Nothing, &[("description", "For the {word} people")]),
+        ("POST", "/o/{org}/groups/{group}/cards") => (B::Nothing, &[("order", "members"), ("show", "members")]),
+        ("POST", "/o/{org}/groups/{group}/deletion") => (B::Nothing, &[("confirm", "{word} inner circle")]),
+        ("POST", "/o/{org}/groups/{group}/members") => (B::Nothing, &[("member", "{keeper}")]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/end") => (B::Nothing, &[("until", "2030-12-31")]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/extension") => (B::EndsSoon, &[]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/lead/end") => (B::Leads, &[]),
+        (
+            "POST",
+            "/o/{org}/groups/{group}/members/{member}/lead" | "/o/{org}/groups/{group}/members/{member}/removal",
+        ) => (B::Nothing, &[]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/restoration") => (B::OutOfGroup, &[]),
+        ("POST", "/o/{org}/groups/{group}/invitations") => (
+            B::Nothing,
+            &[("email", "new@{word}-guests.example"), ("role", "member")],
+        ),
+        ("POST", "/o/{org}/members/{member}/groups") => (B::OutOfGroup, &[("group", "{group}")]),
         ("POST", "/o/{org}/settings") => (
             B::Nothing,
             &[
@@ -193,6 +219,8 @@ pub fn fields(route: &Route) -> Vec<(String, String)> {
 /// A new organization with a browser of one kind of caller.
 struct Stage {
     site: Site,
+    /// The caller's membership, for a lead.
+    own: Option<MemberId>,
     word: String,
     email: String,
     user: Option<UserId>,
@@ -204,6 +232,7 @@ async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usiz
     let word = format!("stage{number}");
     let site = site(portal, &format!("Stage {number}"), &word).await;
     let email = format!("caller@{word}.example");
+    let mut own = None;
     let user = match (kind, enterprise_role(kind)) {
         ("anonymous", _) => None,
         ("elsewhere", _) => {
@@ -211,6 +240,12 @@ async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usiz
             Some(join(portal, &cedar, Role::Member, &email, None).await.0)
         }
         (_, Some(role)) => Some(portal.enterprise_member(role, &email).await.user),
+        ("lead", _) => {
+            let (user, member) = join(portal, &site.org, Role::Member, &email, None).await;
+            world::make_lead(portal, &site, member).await;
+            own = Some(member);
+            Some(user)
+        }
         _ => Some(
             join(portal, &site.org, Role::find(kind).expect("a role"), &email, None)
                 .await
@@ -234,6 +269,7 @@ async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usiz
     let cookie = if cookie.is_empty() { visit } else { cookie };
     Stage {
         site,
+        own,
         word,
         email,
         user,
@@ -278,6 +314,26 @@ impl Stage {
                 )
                 .await;
             }
+            Before::OutOfGroup | Before::EndsSoon => {
+                let (group, member): (_, MemberId) = (self.site.group, self.site.member.parse().expect("an id"));
+                let now = portal.clock.now();
+                let mut tx = db.write().await.expect("a transaction");
+                let can = inside::<permission::GroupManage>(&mut tx, portal.operator(), self.site.org.id)
+                    .await
+                    .expect("a proof");
+                if before == Before::OutOfGroup {
+                    groups::remove_member(&mut tx, &can, group, member, now)
+                        .await
+                        .expect("out of the group");
+                } else {
+                    let end = Some(now.plus(Duration::from_secs(86_400)));
+                    groups::belonging::set_end(&mut tx, &GroupCan::managing(&can, group), member, end, now)
+                        .await
+                        .expect("an end");
+                }
+                tx.commit().await.expect("a commit");
+            }
+            Before::Leads => world::make_lead(portal, &self.site, self.site.member.parse().expect("an id")).await,
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {
                 if before == Before::InvitedLate {
@@ -329,6 +385,7 @@ fn allowed(route: &Route) -> Vec<&'static str> {
         Needs::Nothing if route.path.starts_with("/i/") || route.path == "/reset" => vec!["anonymous"],
         Needs::Nothing => vec!["anonymous", "member"],
         Needs::SignIn => vec!["member", "enterprise", "elsewhere"],
+        Needs::InGroup(_) => vec!["enterprise", "administrator", "manager", "lead"],
         Needs::InOrg(permission) | Needs::Enterprise(permission) => {
             let names = PERMITTED
                 .iter()
@@ -361,11 +418,17 @@ async fn act(
         _ => String::new(),
     };
     let site = &stage.site;
+    // A lead steps down; that other leads do so is decided by whoever manages groups.
+    let member = match stage.own {
+        Some(own) if example.before == Before::Leads => own.to_string(),
+        _ => site.member.clone(),
+    };
     let path = route
         .path
         .replace("{org}", &site.org.slug)
         .replace("{organization}", &site.org.slug)
-        .replace("{member}", &site.member)
+        .replace("{member}", &member)
+        .replace("{group}", &site.group.to_string())
         .replace(
             "{invitation}",
             if route.needs == Needs::SignIn {
@@ -384,6 +447,8 @@ async fn act(
         text.replace("{word}", &stage.word)
             .replace("{me}", &stage.email)
             .replace("{slug}", &site.org.slug)
+            .replace("{group}", &site.group.to_string())
+            .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)
             .replace("{enterprise}", &version)
     };

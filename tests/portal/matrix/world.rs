@@ -7,7 +7,7 @@ use muster::{
     app::Settings,
     clock::Timestamp,
     groups,
-    ids::{BatchId, InvitationId, MailId, MemberId, SessionId, UserId},
+    ids::{BatchId, GroupId, InvitationId, MailId, MemberId, SessionId, UserId},
     invitations::{self, Desk, Terms},
     mail::{address::Address, links},
     members::member::{self, NewMember, Source},
@@ -35,6 +35,9 @@ pub struct Site {
     pub member: String,
     pub invitation: String,
     pub batch: String,
+    pub group: GroupId,
+    /// A member who stands in no group.
+    pub keeper: String,
     pub link: String,
     pub reset: String,
     /// What only this organization's people may read.
@@ -122,6 +125,9 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
         .await
         .user;
     people.push(("enterprise", Standing::Enterprise("enterprise"), Some(boss)));
+    let (lead, member) = join(&portal, &own.org, Role::Member, "lead@acme.example", None).await;
+    make_lead(&portal, &own, member).await;
+    people.push(("lead", Standing::Lead("member"), Some(lead)));
 
     let ends = portal.clock.now().plus(Duration::from_secs(1));
     for name in ["suspended", "disabled", "ended", "removed"] {
@@ -300,7 +306,7 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     let org = portal.org(name).await;
     let email = format!("ordinary@{word}-people.example");
     let (user, member) = join(portal, &org, Role::Member, &email, None).await;
-    join(
+    let (_, keeper) = join(
         portal,
         &org,
         Role::Administrator,
@@ -320,6 +326,15 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     let group_id = groups::create(&mut tx, &can, &group, groups::Kind::Team, now)
         .await
         .expect("a group");
+    groups::add_members(&mut tx, &can, group_id, &[member], now)
+        .await
+        .expect("a member");
+    let can = inside::<permission::OrgSettings>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    muster::orgs::leads::set_may_invite(&mut tx, &can, true, now)
+        .await
+        .expect("leads may invite");
     tx.commit().await.expect("a commit");
     let canaries = vec![
         org.name.clone(),
@@ -341,10 +356,28 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         member: member.to_string(),
         invitation,
         batch,
+        group: group_id,
+        keeper: keeper.to_string(),
         link,
         reset,
         canaries,
     }
+}
+
+/// Puts a member into the group of a site, as its lead.
+pub async fn make_lead(portal: &Portal, site: &Site, member: MemberId) {
+    let now = portal.clock.now();
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::GroupManage>(&mut tx, portal.operator(), site.org.id)
+        .await
+        .expect("a proof");
+    groups::add_members(&mut tx, &can, site.group, &[member], now)
+        .await
+        .expect("added");
+    groups::belonging::make_lead(&mut tx, &can, site.group, member, now)
+        .await
+        .expect("a lead");
+    tx.commit().await.expect("a commit");
 }
 
 /// Invites an address; the invitation's id and the token of its link.
@@ -445,9 +478,17 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             .iter()
             .find(|other| other.user.is_some() && other.user != caller.user)
     };
+    let group = || {
+        pick(
+            &site.group.to_string(),
+            &other.group.to_string(),
+            GroupId::from_raw(raw).to_string(),
+        )
+    };
     let (name, value) = match target {
         Target::None => ("", String::new()),
-        Target::Member => (
+        Target::Group => ("{group}", group()),
+        Target::Member | Target::GroupMember => (
             "{member}",
             pick(&site.member, &other.member, MemberId::from_raw(raw).to_string()),
         ),
@@ -478,6 +519,9 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Token => ("{token}", pick(&site.link, "", format!("mst_inv_{}", "A".repeat(43)))),
     };
     let mut path = pattern.replace("{org}", slug).replace("{file:.*}", &world.asset);
+    if target == Target::GroupMember {
+        path = path.replace("{group}", &group());
+    }
     if !name.is_empty() {
         path = path.replace(name, &value);
     }
