@@ -208,6 +208,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::members::routes(),
         crate::shell::routes(),
         crate::invitations::routes(),
+        crate::limits::routes(),
         crate::auth::routes(),
     ]
     .into_iter()

@@ -15,6 +15,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     invitations::{self, Delivery},
+    limits,
     mail::{
         outbox::{self, Delivered, MailRow},
         transport::Outcome,
@@ -163,5 +164,6 @@ pub async fn tidy(app: &App) -> Result<()> {
     invitations::remind_due(&mut tx, now).await?;
     auth::prune(&mut tx, now).await?;
     member::expire_due(&mut tx, &Actor::system(&app.keys), now).await?;
+    limits::tidy::tidy(&mut tx, &Actor::system(&app.keys), now).await?;
     tx.commit().await
 }

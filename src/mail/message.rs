@@ -178,6 +178,34 @@ pub struct AccessChanged {
     pub contact: Option<Address>,
 }
 
+/// A member asks for a higher limit, told to the administrators.
+pub struct LimitRequested {
+    /// Where.
+    pub organization: Name,
+    /// Who asks.
+    pub member: Name,
+    /// The address of whoever asks.
+    pub address: Address,
+    /// What for, in words of ours: "500 credits a month until 30 November 2026".
+    pub asks: String,
+    /// The page of the request.
+    pub link: Url,
+}
+
+/// A request for a higher limit was answered, told to the member.
+pub struct LimitDecided {
+    /// Where.
+    pub organization: Name,
+    /// What was asked for, in words of ours.
+    pub asked: String,
+    /// What was granted; none when it was refused.
+    pub granted: Option<String>,
+    /// The address of the account.
+    pub address: Address,
+    /// The page of the member's own requests.
+    pub link: Url,
+}
+
 /// What changed in somebody's access.
 pub enum Change {
     /// The person has another role.
@@ -213,6 +241,10 @@ pub enum Message {
     AddedToOrganization(AddedToOrganization),
     /// A notice of other rights.
     AccessChanged(AccessChanged),
+    /// A wish for a higher limit.
+    LimitRequested(LimitRequested),
+    /// The answer to such a wish.
+    LimitDecided(LimitDecided),
 }
 
 /// A mail in words.
@@ -238,6 +270,8 @@ impl Message {
             Self::RenewalRequested(_) => "renewal_requested",
             Self::AddedToOrganization(_) => "added_to_organization",
             Self::AccessChanged(_) => "access_changed",
+            Self::LimitRequested(_) => "limit_requested",
+            Self::LimitDecided(_) => "limit_decided",
         }
     }
 
@@ -284,6 +318,16 @@ impl Message {
                 Text::AccessChanged { m, portal }.render()?,
                 Html::AccessChanged { m, portal }.render()?,
             ),
+            Self::LimitRequested(m) => (
+                Subject::LimitRequested { m }.render()?,
+                Text::LimitRequested { m, portal }.render()?,
+                Html::LimitRequested { m, portal }.render()?,
+            ),
+            Self::LimitDecided(m) => (
+                Subject::LimitDecided { m }.render()?,
+                Text::LimitDecided { m, portal }.render()?,
+                Html::LimitDecided { m, portal }.render()?,
+            ),
         };
         Ok(Rendered {
             subject,
@@ -302,8 +346,8 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, Invitation, PasswordChanged, PasswordReset, RenewalRequested,
-        VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, Invitation, LimitDecided, LimitRequested, PasswordChanged,
+        PasswordReset, RenewalRequested, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -324,6 +368,10 @@ mod files {
         AddedToOrganization { m: &'a AddedToOrganization },
         #[template(path = "mail/access_changed/subject.txt")]
         AccessChanged { m: &'a AccessChanged },
+        #[template(path = "mail/limit_requested/subject.txt")]
+        LimitRequested { m: &'a LimitRequested },
+        #[template(path = "mail/limit_decided/subject.txt")]
+        LimitDecided { m: &'a LimitDecided },
     }
 
     #[derive(Template)]
@@ -347,6 +395,10 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.txt")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/limit_requested/body.txt")]
+        LimitRequested { m: &'a LimitRequested, portal: &'a str },
+        #[template(path = "mail/limit_decided/body.txt")]
+        LimitDecided { m: &'a LimitDecided, portal: &'a str },
     }
 
     #[derive(Template)]
@@ -370,6 +422,10 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.html")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/limit_requested/body.html")]
+        LimitRequested { m: &'a LimitRequested, portal: &'a str },
+        #[template(path = "mail/limit_decided/body.html")]
+        LimitDecided { m: &'a LimitDecided, portal: &'a str },
     }
 }
 
@@ -547,6 +603,20 @@ mod tests {
                 },
                 Some("help@kestrel.example"),
             ),
+            Message::LimitRequested(LimitRequested {
+                organization: Name::organization("Kestrel Robotics"),
+                member: Name::person("Jonas Weber"),
+                address: address("jonas.weber@kestrel.example"),
+                asks: "500 credits a month until 30 November 2026".to_owned(),
+                link: link("/o/kestrel/limits/requests/lrq_1"),
+            }),
+            Message::LimitDecided(LimitDecided {
+                organization: Name::organization("Kestrel Robotics"),
+                asked: "500 credits a month until 30 November 2026".to_owned(),
+                granted: Some("400 credits a month until 30 November 2026".to_owned()),
+                address: address("jonas.weber@kestrel.example"),
+                link: link("/o/kestrel/limits/request"),
+            }),
         ]
     }
 

@@ -10,7 +10,7 @@ pub use super::store::{MailRow, MailState};
 use super::{
     address::Address,
     links,
-    message::{self, AccessChanged, AddedToOrganization, Change, Message, Name, Person, Rendered},
+    message::{self, AccessChanged, AddedToOrganization, Change, LimitDecided, LimitRequested, Message, Name, Person, Rendered},
     store,
     transport::{Outcome, Post, retry_after},
 };
@@ -20,7 +20,7 @@ use crate::{
     clock::{Timestamp, Zone},
     db::{Db, Read, Tx},
     error::{Error, Result},
-    ids::{InvitationId, MailId, OrgId, ResetId, UserId},
+    ids::{InvitationId, LimitRequestId, MailId, OrgId, ResetId, UserId},
     secret::Keys,
     web::filters,
 };
@@ -92,6 +92,30 @@ pub enum Mail {
         by: Option<(String, String)>,
         /// The reset by which a new account sets its password, and when it was made.
         set_password: Option<(ResetId, Timestamp)>,
+    },
+    /// A member asks for a higher limit.
+    LimitRequested {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// The request.
+        request: LimitRequestId,
+        /// Who asks: name and address.
+        member: (String, String),
+        /// What for, in words of ours.
+        asks: String,
+    },
+    /// A request for a higher limit was answered.
+    LimitDecided {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// What was asked for, in words of ours.
+        asked: String,
+        /// What was granted; none when it was refused.
+        granted: Option<String>,
     },
     /// Other rights.
     AccessChanged {
@@ -203,6 +227,31 @@ impl Mail {
                     by: person(by),
                 })
             }
+            Self::LimitRequested {
+                organization,
+                slug,
+                request,
+                member,
+                asks,
+            } => Message::LimitRequested(LimitRequested {
+                organization: Name::organization(organization),
+                member: Name::person(&member.0),
+                address: Address::parse(&member.1).map_err(|error| Error::Internal(error.to_string()))?,
+                asks: asks.clone(),
+                link: url(settings.link(&format!("/o/{slug}/limits/requests/{request}")))?,
+            }),
+            Self::LimitDecided {
+                organization,
+                slug,
+                asked,
+                granted,
+            } => Message::LimitDecided(LimitDecided {
+                organization: Name::organization(organization),
+                asked: asked.clone(),
+                granted: granted.clone(),
+                address: to.clone(),
+                link: url(settings.link(&format!("/o/{slug}/limits/request")))?,
+            }),
             Self::AccessChanged {
                 organization,
                 change,

@@ -74,6 +74,7 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
             by.may(Permission::InviteCreate),
             Some(pending),
         ),
+        (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
         (Tab::Settings, "/settings", by.may(Permission::OrgSettings), None),
         (Tab::Audit, "/audit", by.may(Permission::AuditRead), None),
     ];

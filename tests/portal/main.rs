@@ -16,6 +16,7 @@ mod demo;
 mod enterprise;
 mod house;
 mod invitations;
+mod limits;
 mod matrix;
 mod members;
 mod orgs;

@@ -477,6 +477,7 @@ async fn plans_agree(size: usize) {
                         roles: roles.clone(),
                         groups: groups_wanted.clone(),
                         words: list::words(typed),
+                        limitless: None,
                         cursor: None,
                     };
                     let wanted = expected(&people, &groups, &query);
