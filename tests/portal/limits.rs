@@ -573,6 +573,7 @@ async fn c_07_i_08_billing_day_and_zone_change_without_a_second_grant() {
     let fields = [("unit", "credits"), ("conflict", "highest"), ("anchor_day", "25"), ("week_start", "1"), ("version", "0")];
     ann.post(&org.path("/limits/settings"), &fields).await.redirects_to(&org.path("/limits"));
     assert_eq!(window(Window::Month).await, (month.0.clone(), "2026-11-24T23:00:00Z".to_owned()));
+    portal.clock.advance(Duration::from_secs(1));
     let general = [
         ("section", "general"),
         ("version", "1"),
