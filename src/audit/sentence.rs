@@ -145,7 +145,9 @@ impl Line {
             Some(A::ProfileUpdate | A::MemberUpdate) => "pencil",
             Some(A::GroupCreate) => "users",
             Some(A::MemberExpire | A::LimitRaiseEnd | A::LimitRequestExpire) => "clock",
-            Some(A::LimitSet | A::LimitDefault | A::LimitPin | A::LimitGroup | A::LimitPool | A::LimitSettings) => "gauge",
+            Some(A::LimitSet | A::LimitDefault | A::LimitPin | A::LimitGroup | A::LimitPool | A::LimitSettings) => {
+                "gauge"
+            }
             Some(A::LimitRequest) => "help",
             Some(A::LimitApprove) => "circle-check",
             Some(A::LimitDeny) => "ban",

@@ -619,7 +619,12 @@ impl History<'_> {
             day,
             enforcement: Enforcement::Hard,
         };
-        let id = |email| self.members.get(&(KESTREL, email)).copied().ok_or_else(|| too_early(email));
+        let id = |email| {
+            self.members
+                .get(&(KESTREL, email))
+                .copied()
+                .ok_or_else(|| too_early(email))
+        };
         let wish = |month, day, until, note: &str| Wish {
             month,
             day,
@@ -659,7 +664,9 @@ impl History<'_> {
                 Ok(())
             }
             Limiting::Ask => {
-                let by = self.acting::<LimitRequest>(tx, KESTREL, "camille.laurent@kestrel.example", then).await?;
+                let by = self
+                    .acting::<LimitRequest>(tx, KESTREL, "camille.laurent@kestrel.example", then)
+                    .await?;
                 let ask = request::Ask {
                     window: Window::Month,
                     amount: Amount::credits(400),

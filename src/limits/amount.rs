@@ -107,7 +107,11 @@ impl Amount {
             Unit::Credit => format!("{} credits", self.plain(unit)),
             Unit::Currency(_) => {
                 let sign = unit.sign();
-                let gap = if sign.ends_with(char::is_alphabetic) { "\u{a0}" } else { "" };
+                let gap = if sign.ends_with(char::is_alphabetic) {
+                    "\u{a0}"
+                } else {
+                    ""
+                };
                 format!("{sign}{gap}{}", self.plain(unit))
             }
         }
@@ -163,7 +167,11 @@ fn read(text: &str, unit: Unit) -> Result<Amount, String> {
     if number.starts_with(['-', '\u{2212}', '\u{2013}']) {
         return Err("A limit is not negative. Enter 0 to allow nothing.".to_owned());
     }
-    if number.chars().count() > 40 || !number.chars().all(|c| c.is_ascii_digit() || c == '.' || is_separator(c)) {
+    if number.chars().count() > 40
+        || !number
+            .chars()
+            .all(|c| c.is_ascii_digit() || c == '.' || is_separator(c))
+    {
         return Err(format!("This is no amount. {EXAMPLE}"));
     }
     let (whole, fraction) = match number.split_once('.') {
@@ -205,7 +213,10 @@ fn too_much() -> String {
 
 /// Whether a character stands between thousands.
 const fn is_separator(c: char) -> bool {
-    matches!(c, ',' | ' ' | '_' | '\'' | '\u{2019}' | '\u{a0}' | '\u{2009}' | '\u{202f}')
+    matches!(
+        c,
+        ',' | ' ' | '_' | '\'' | '\u{2019}' | '\u{a0}' | '\u{2009}' | '\u{202f}'
+    )
 }
 
 /// The digits before the point, with thousands put together.
@@ -218,10 +229,13 @@ fn ungrouped(whole: &str, number: &str) -> Result<String, String> {
         return Err(format!("Use one sign between thousands. {EXAMPLE}"));
     }
     let groups: Vec<&str> = whole.split(separator).collect();
-    let fits = groups
-        .iter()
-        .enumerate()
-        .all(|(place, group)| if place == 0 { (1..=3).contains(&group.len()) } else { group.len() == 3 });
+    let fits = groups.iter().enumerate().all(|(place, group)| {
+        if place == 0 {
+            (1..=3).contains(&group.len())
+        } else {
+            group.len() == 3
+        }
+    });
     if !fits || groups[0].starts_with('0') {
         return Err(format!(
             "“{number}” can be read in more than one way. Use a point for decimals and groups of three digits for thousands, as in 1,000.5."
@@ -237,7 +251,11 @@ fn without_unit(text: &str, unit: Unit) -> Result<&str, String> {
     let before = text.split(is_number).next().unwrap_or_default().trim();
     let after = text.rsplit(is_number).next().unwrap_or_default().trim();
     if number.is_empty() {
-        return if text.is_empty() { Ok(text) } else { Err(format!("This is no amount. {EXAMPLE}")) };
+        return if text.is_empty() {
+            Ok(text)
+        } else {
+            Err(format!("This is no amount. {EXAMPLE}"))
+        };
     }
     for word in [before, after] {
         let is_own = word.is_empty()
@@ -271,7 +289,9 @@ mod tests {
     const DOLLARS: Unit = Unit::Currency("USD");
 
     fn micros(text: &str, unit: Unit) -> i64 {
-        Amount::parse("amount", text, unit).unwrap_or_else(|error| panic!("{text}: {error}")).micros()
+        Amount::parse("amount", text, unit)
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+            .micros()
     }
 
     #[test]

@@ -150,7 +150,12 @@ impl Defaults {
 }
 
 /// How many members inherit the default of each window that would change.
-pub async fn preview(db: &mut impl Read, org: OrgId, standing: &Standing, new: &Defaults) -> Result<Vec<(Window, i64)>> {
+pub async fn preview(
+    db: &mut impl Read,
+    org: OrgId,
+    standing: &Standing,
+    new: &Defaults,
+) -> Result<Vec<(Window, i64)>> {
     let mut found = Vec::new();
     for window in Window::OFFERED {
         if new.changes(standing, window) {
@@ -262,9 +267,16 @@ pub async fn set(
         }
     }
     if after.is_empty() {
-        return Err(Error::invalid("monthly", "These are the defaults already. Change one of them."));
+        return Err(Error::invalid(
+            "monthly",
+            "These are the defaults already. Change one of them.",
+        ));
     }
-    let for_whom = if only_new { "new members only" } else { "everyone without own limit" };
+    let for_whom = if only_new {
+        "new members only"
+    } else {
+        "everyone without own limit"
+    };
     after.insert("for".to_owned(), json!(for_whom));
     policy::put(tx, org.id, &by.actor().name, puts, now).await?;
     settings::bump(tx, org.id, &org.name, &settings).await?;
@@ -273,19 +285,26 @@ pub async fn set(
 }
 
 /// What all members of the organization may use together.
-pub async fn set_pool(
-    tx: &mut Tx,
-    by: &Can<LimitDefault>,
-    new: &Defaults,
-    version: i64,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn set_pool(tx: &mut Tx, by: &Can<LimitDefault>, new: &Defaults, version: i64, now: Timestamp) -> Result<()> {
     let (settings, standing) = open(tx, by, version).await?;
     policy::check_pair(new.day, new.month, settings.unit)?;
     let org = by.org();
     let object = Object::new("organization", org.id.raw(), &org.name);
     let targets = [(Scope::OrgPool, "total")];
-    change(tx, by, org.id.raw(), &targets, &[*new], 0, &settings, &standing, Action::LimitPool, object, now).await
+    change(
+        tx,
+        by,
+        org.id.raw(),
+        &targets,
+        &[*new],
+        0,
+        &settings,
+        &standing,
+        Action::LimitPool,
+        object,
+        now,
+    )
+    .await
 }
 
 /// What a group gives to each member, what its members may use together, and where the group stands among others.
@@ -309,14 +328,31 @@ pub async fn set_group(
     let (settings, standing) = open(tx, by, version).await?;
     let name = store::find_group(tx, org.id, group).await?.ok_or(Error::NotFound)?;
     policy::check_pair(each.day, each.month, settings.unit)?;
-    policy::check_pair(together.day, together.month, settings.unit).map_err(|error| Error::invalid("pool_daily", error.to_string()))?;
+    policy::check_pair(together.day, together.month, settings.unit)
+        .map_err(|error| Error::invalid("pool_daily", error.to_string()))?;
     if !(0..=999).contains(&priority) {
-        return Err(Error::invalid("priority", "Enter a number from 0 to 999. The lowest comes first."));
+        return Err(Error::invalid(
+            "priority",
+            "Enter a number from 0 to 999. The lowest comes first.",
+        ));
     }
     let object = Object::new("group", group.raw(), name.clone());
     let targets = [(Scope::GroupDefault, "each"), (Scope::GroupPool, "together")];
     let values = [each, together];
-    change(tx, by, group.raw(), &targets, &values, priority, &settings, &standing, Action::LimitGroup, object, now).await?;
+    change(
+        tx,
+        by,
+        group.raw(),
+        &targets,
+        &values,
+        priority,
+        &settings,
+        &standing,
+        Action::LimitGroup,
+        object,
+        now,
+    )
+    .await?;
     Ok(name)
 }
 

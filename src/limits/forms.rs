@@ -182,7 +182,8 @@ impl LimitForm {
             self.day().choice("daily", settings.unit),
             until("until", &self.until, settings.zone()),
         )?;
-        let enforcement = enforcement(&self.enforcement).map_err(|error| FieldErrors::one("enforcement", error.to_string()))?;
+        let enforcement =
+            enforcement(&self.enforcement).map_err(|error| FieldErrors::one("enforcement", error.to_string()))?;
         Ok(Wish {
             month,
             day,
@@ -524,7 +525,12 @@ mod tests {
         ] {
             assert_eq!(choice(mode, text, was).expect("a choice"), meant, "{mode} {text} {was}");
         }
-        for (mode, text, was) in [(INHERIT, "500", "amount:400"), (UNLIMITED, "500", "inherit:"), (AMOUNT, "", "inherit:"), ("x", "", "")] {
+        for (mode, text, was) in [
+            (INHERIT, "500", "amount:400"),
+            (UNLIMITED, "500", "inherit:"),
+            (AMOUNT, "", "inherit:"),
+            ("x", "", ""),
+        ] {
             assert!(choice(mode, text, was).is_err(), "{mode} {text} {was}");
         }
     }

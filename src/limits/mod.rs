@@ -17,8 +17,8 @@ pub mod window;
 
 pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, set};
 pub use settings::Settings;
-pub use shown::{Banner, Cells, banner, cells, group_panel, panel};
 pub(crate) use settings::zone_changed;
+pub use shown::{Banner, Cells, banner, cells, group_panel, panel};
 pub use store::{UNLIMITED, WITHOUT};
 pub use window::Window;
 
@@ -38,10 +38,13 @@ pub fn routes() -> Vec<Route> {
             .in_org(P::LimitSet)
             .about(Target::Member)
             .records(Action::LimitSet),
-        post("/o/{org}/members/{member}/limit/raise/end", handlers::member::destroy_raise)
-            .in_org(P::LimitSet)
-            .about(Target::Member)
-            .records(Action::LimitRaiseEnd),
+        post(
+            "/o/{org}/members/{member}/limit/raise/end",
+            handlers::member::destroy_raise,
+        )
+        .in_org(P::LimitSet)
+        .about(Target::Member)
+        .records(Action::LimitRaiseEnd),
         get("/o/{org}/limits", handlers::index).in_org(P::LimitDecide),
         get("/o/{org}/limits/members", handlers::member::index).in_org(P::LimitSet),
         get("/o/{org}/limits/defaults", handlers::defaults::edit).in_org(P::LimitDefault),
@@ -65,10 +68,13 @@ pub fn routes() -> Vec<Route> {
         get("/o/{org}/limits/requests/{request}", handlers::requests::show)
             .in_org(P::LimitDecide)
             .about(Target::LimitRequest),
-        post("/o/{org}/limits/requests/{request}/approval", handlers::requests::approve)
-            .in_org(P::LimitDecide)
-            .about(Target::LimitRequest)
-            .records(Action::LimitApprove),
+        post(
+            "/o/{org}/limits/requests/{request}/approval",
+            handlers::requests::approve,
+        )
+        .in_org(P::LimitDecide)
+        .about(Target::LimitRequest)
+        .records(Action::LimitApprove),
         post("/o/{org}/limits/requests/{request}/refusal", handlers::requests::deny)
             .in_org(P::LimitDecide)
             .about(Target::LimitRequest)

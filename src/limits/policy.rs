@@ -19,8 +19,7 @@ use crate::{
     error::{Error, Result},
     ids::{GroupId, MemberId, OrgId},
     members::{Change, Member, Status, member},
-    orgs,
-    text,
+    orgs, text,
     web::filters,
 };
 
@@ -88,7 +87,8 @@ impl Value {
     }
     /// In words: "400 credits", "Unlimited".
     pub fn show(self, unit: Unit) -> String {
-        self.amount().map_or_else(|| "Unlimited".to_owned(), |amount| amount.show(unit))
+        self.amount()
+            .map_or_else(|| "Unlimited".to_owned(), |amount| amount.show(unit))
     }
     /// With its window: "400 credits a month", "Unlimited a month".
     pub fn rate(self, window: Window, unit: Unit) -> String {
@@ -136,7 +136,9 @@ impl Limit {
             enforcement: row.action,
             source: match row.scope {
                 Scope::Member => Source::Member,
-                Scope::GroupPool | Scope::GroupDefault => Source::Group(GroupId::from_raw(row.scope_id), row.name.clone()),
+                Scope::GroupPool | Scope::GroupDefault => {
+                    Source::Group(GroupId::from_raw(row.scope_id), row.name.clone())
+                }
                 Scope::OrgPool | Scope::OrgDefault => Source::Organization,
             },
             until: row.valid_until,
@@ -414,7 +416,10 @@ pub async fn end_raises(tx: &mut Tx, by: &Can<LimitSet>, of: impl Into<Change>, 
     let mut before = Map::new();
     for raise in &there.raises {
         store::delete_raise(tx, member.org_id, Scope::Member, member.id.raw(), raise.window).await?;
-        before.insert(format!("{}_limit", raise.window.key()), json!(raise.value.show(settings.unit)));
+        before.insert(
+            format!("{}_limit", raise.window.key()),
+            json!(raise.value.show(settings.unit)),
+        );
         before.insert("until".to_owned(), json!(raise.until.map(Timestamp::micros)));
     }
     store::touch(tx, member.org_id, member.id).await?;
@@ -654,12 +659,20 @@ mod tests {
         rows.push(row(S::GroupDefault, 1, Window::Month, Some(100), None));
         assert_eq!(month(&rows), Some((so_much(100), "group G1".into())));
         rows.push(row(S::Member, 5, Window::Month, None, None));
-        assert_eq!(month(&rows), Some((Value::Unlimited, "own limit".into())), "C-11: unlimited is a choice");
+        assert_eq!(
+            month(&rows),
+            Some((Value::Unlimited, "own limit".into())),
+            "C-11: unlimited is a choice"
+        );
         rows.push(row(S::Member, 5, Window::Month, Some(50), Some(1_001)));
         assert_eq!(month(&rows), Some((so_much(50), "until a date".into())));
         rows.pop();
         rows.push(row(S::Member, 5, Window::Month, Some(50), Some(1_000)));
-        assert_eq!(month(&rows).map(|found| found.0), Some(Value::Unlimited), "B-08: it has ended by itself");
+        assert_eq!(
+            month(&rows).map(|found| found.0),
+            Some(Value::Unlimited),
+            "B-08: it has ended by itself"
+        );
         assert!(!resolve(&rows, Conflict::Highest, NOW).is_limited());
     }
 
@@ -671,7 +684,11 @@ mod tests {
             row(Scope::Member, 5, Window::Month, Some(400), None),
         ];
         let found = resolve(&rows, Conflict::Highest, NOW);
-        let shown: Vec<_> = found.limits.iter().map(|limit| (limit.window, limit.value, limit.source_words())).collect();
+        let shown: Vec<_> = found
+            .limits
+            .iter()
+            .map(|limit| (limit.window, limit.value, limit.source_words()))
+            .collect();
         assert_eq!(
             shown,
             [
@@ -679,7 +696,10 @@ mod tests {
                 (Window::Month, so_much(400), "own limit".to_owned())
             ]
         );
-        assert_eq!(found.inherited(Window::Month).map(|limit| limit.value), Some(so_much(250)));
+        assert_eq!(
+            found.inherited(Window::Month).map(|limit| limit.value),
+            Some(so_much(250))
+        );
     }
 
     #[test]
@@ -689,11 +709,27 @@ mod tests {
             row(Scope::GroupDefault, 2, Window::Month, Some(100), None),
             row(Scope::GroupDefault, 3, Window::Month, None, None),
         ];
-        assert_eq!(monthly(&rows, Conflict::Highest), Some((Value::Unlimited, "group G3".into())));
-        assert_eq!(monthly(&rows, Conflict::Lowest), Some((so_much(100), "group G2".into())));
-        assert_eq!(monthly(&rows, Conflict::Priority), Some((so_much(300), "group G1".into())));
-        let raised = [rows.as_slice(), &[row(Scope::GroupDefault, 1, Window::Month, Some(50), Some(2_000))]].concat();
-        assert_eq!(monthly(&raised, Conflict::Priority), Some((so_much(50), "group G1".into())));
+        assert_eq!(
+            monthly(&rows, Conflict::Highest),
+            Some((Value::Unlimited, "group G3".into()))
+        );
+        assert_eq!(
+            monthly(&rows, Conflict::Lowest),
+            Some((so_much(100), "group G2".into()))
+        );
+        assert_eq!(
+            monthly(&rows, Conflict::Priority),
+            Some((so_much(300), "group G1".into()))
+        );
+        let raised = [
+            rows.as_slice(),
+            &[row(Scope::GroupDefault, 1, Window::Month, Some(50), Some(2_000))],
+        ]
+        .concat();
+        assert_eq!(
+            monthly(&raised, Conflict::Priority),
+            Some((so_much(50), "group G1".into()))
+        );
     }
 
     #[test]
@@ -714,9 +750,14 @@ mod tests {
             Scope::OrgDefault,
             Scope::Member,
         ]);
-        (scope, 1_i64..4, 0_usize..2, prop::option::of(0_u32..500), prop::option::of(900_i64..1_100)).prop_map(
-            |(scope, of, window, credits, until)| row(scope, of, Window::OFFERED[window], credits, until),
+        (
+            scope,
+            1_i64..4,
+            0_usize..2,
+            prop::option::of(0_u32..500),
+            prop::option::of(900_i64..1_100),
         )
+            .prop_map(|(scope, of, window, credits, until)| row(scope, of, Window::OFFERED[window], credits, until))
     }
 
     proptest! {

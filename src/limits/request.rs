@@ -6,8 +6,7 @@ pub use super::store::Request;
 use super::{
     amount::Amount,
     policy::{self, Choice, Enforcement, Value},
-    settings,
-    store,
+    settings, store,
     window::Window,
 };
 use crate::{
@@ -104,7 +103,9 @@ pub async fn find(db: &mut impl Read, org: OrgId, id: LimitRequestId) -> Result<
 pub async fn ask(tx: &mut Tx, by: &Can<LimitRequest>, ask: &Ask, now: Timestamp) -> Result<LimitRequestId> {
     let org = by.org();
     let Some(id) = by.member() else {
-        return Err(Error::forbidden("Only members of an organization have limits there to ask about."));
+        return Err(Error::forbidden(
+            "Only members of an organization have limits there to ask about.",
+        ));
     };
     member::lock_live(tx, org.id).await?;
     let member = member::find(tx, org.id, id).await?;
@@ -118,11 +119,17 @@ pub async fn ask(tx: &mut Tx, by: &Can<LimitRequest>, ask: &Ask, now: Timestamp)
     match there.of(window).map(|limit| limit.value) {
         None | Some(Value::Unlimited) => {
             let word = window.adjective().to_lowercase();
-            return Err(Error::invalid("window", format!("You have no {word} limit, so there is nothing to raise.")));
+            return Err(Error::invalid(
+                "window",
+                format!("You have no {word} limit, so there is nothing to raise."),
+            ));
         }
         Some(Value::Amount(now_allowed)) if ask.amount <= now_allowed => {
             let present = now_allowed.show(settings.unit);
-            return Err(Error::invalid("amount", format!("You may use {present} already. Ask for more than that.")));
+            return Err(Error::invalid(
+                "amount",
+                format!("You may use {present} already. Ask for more than that."),
+            ));
         }
         Some(Value::Amount(_)) => {}
     }
@@ -140,7 +147,10 @@ pub async fn ask(tx: &mut Tx, by: &Can<LimitRequest>, ask: &Ask, now: Timestamp)
     }
     let request = LimitRequestId::from_raw(org.id.row(orgs::next_id(tx, org.id, 1).await?));
     let end = now.plus(LIFE);
-    store::insert_request(tx, request, org.id, id, window, ask.amount, ask.until, &reason, now, end).await?;
+    store::insert_request(
+        tx, request, org.id, id, window, ask.amount, ask.until, &reason, now, end,
+    )
+    .await?;
     let mut after = Map::from_iter([
         (format!("{}_limit", window.key()), json!(ask.amount.show(settings.unit))),
         ("reason".to_owned(), json!(reason)),
@@ -148,7 +158,12 @@ pub async fn ask(tx: &mut Tx, by: &Can<LimitRequest>, ask: &Ask, now: Timestamp)
     if let Some(until) = ask.until {
         after.insert("until".to_owned(), json!(until.micros()));
     }
-    let entry = Entry::done(Action::LimitRequest, policy::object(&member), Json::Null, Json::Object(after));
+    let entry = Entry::done(
+        Action::LimitRequest,
+        policy::object(&member),
+        Json::Null,
+        Json::Object(after),
+    );
     audit::record(tx, by.actor(), Some(org.id), entry, now).await?;
     let message = Mail::LimitRequested {
         organization: org.name.clone(),
@@ -190,7 +205,10 @@ pub async fn approve(
         && grant.amount > month
     {
         let month = month.show(settings.unit);
-        return Err(Error::invalid("amount", format!("The daily limit can’t be higher than the monthly limit of {month}.")));
+        return Err(Error::invalid(
+            "amount",
+            format!("The daily limit can’t be higher than the monthly limit of {month}."),
+        ));
     }
     let choice = Choice::Set(Value::Amount(grant.amount));
     policy::apply_one(tx, by, &member, window, choice, enforcement, grant.until, now).await?;
@@ -207,7 +225,12 @@ pub async fn approve(
         after.insert("answer".to_owned(), json!(answer));
     }
     let before = json!({ format!("{}_limit", window.key()): words(request.amount, window, request.until, &settings) });
-    let entry = Entry::done(Action::LimitApprove, policy::object(&member), before, Json::Object(after));
+    let entry = Entry::done(
+        Action::LimitApprove,
+        policy::object(&member),
+        before,
+        Json::Object(after),
+    );
     audit::record(tx, by.actor(), Some(org.id), entry, now).await?;
     let granted = words(grant.amount, window, grant.until, &settings);
     tell(tx, by, &request, &settings, Some(granted), now).await?;
@@ -226,7 +249,10 @@ pub async fn deny(
     let org = by.org();
     let answer = parse_answer(answer)?;
     if answer.is_empty() {
-        return Err(Error::invalid("answer", "Say in a few words why, so that the member knows what to do."));
+        return Err(Error::invalid(
+            "answer",
+            "Say in a few words why, so that the member knows what to do.",
+        ));
     }
     let name = by.actor().name.as_str();
     if store::decide(tx, org.id, id, State::Denied, now, name, &answer, None, None).await? == 0 {
@@ -234,7 +260,12 @@ pub async fn deny(
     }
     let settings = settings::find(tx, org).await?;
     let before = json!({ format!("{}_limit", request.period.key()): words(request.amount, request.period, request.until, &settings) });
-    let entry = Entry::done(Action::LimitDeny, policy::object(&member), before, json!({ "answer": answer }));
+    let entry = Entry::done(
+        Action::LimitDeny,
+        policy::object(&member),
+        before,
+        json!({ "answer": answer }),
+    );
     audit::record(tx, by.actor(), Some(org.id), entry, now).await?;
     tell(tx, by, &request, &settings, None, now).await?;
     find(tx, org.id, id).await
@@ -262,7 +293,10 @@ async fn open(tx: &mut Tx, by: &Can<LimitDecide>, id: LimitRequestId, now: Times
         return Err(Error::forbidden(if by.user_id() == member.user_id {
             "Nobody answers their own request. Ask an administrator of the organization.".to_owned()
         } else {
-            format!("{}’s role is not below yours. An administrator of the organization can answer.", member.name)
+            format!(
+                "{}’s role is not below yours. An administrator of the organization can answer.",
+                member.name
+            )
         }));
     }
     if !request.is_open(now) {
@@ -283,7 +317,11 @@ fn answered(request: &Request) -> Error {
     if request.state == State::Open {
         return Error::conflict("This request has expired. The member can ask again.");
     }
-    let word = if request.state == State::Approved { "approved" } else { "answered" };
+    let word = if request.state == State::Approved {
+        "approved"
+    } else {
+        "answered"
+    };
     Error::conflict(format!("{} has {word} this request already.", request.decided_by))
 }
 
@@ -307,7 +345,8 @@ async fn tell<P>(
         return Ok(());
     }
     let org = by.org();
-    let to = Address::parse(&request.email).map_err(|refusal| Error::Internal(format!("a stored address: {refusal}")))?;
+    let to =
+        Address::parse(&request.email).map_err(|refusal| Error::Internal(format!("a stored address: {refusal}")))?;
     let message = Mail::LimitDecided {
         organization: org.name.clone(),
         slug: org.slug.clone(),

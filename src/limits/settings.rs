@@ -133,8 +133,12 @@ pub async fn find(db: &mut impl Read, org: &OrgRef) -> Result<Settings> {
         };
         Some((row.since?, rules))
     });
-    let first = rules.next().map_or_else(|| Rules::of(org.zone.clone()), |(_, rules)| rules);
-    let calendar = rules.fold(Calendar::of(first), |calendar, (since, rules)| calendar.changed(since, rules));
+    let first = rules
+        .next()
+        .map_or_else(|| Rules::of(org.zone.clone()), |(_, rules)| rules);
+    let calendar = rules.fold(Calendar::of(first), |calendar, (since, rules)| {
+        calendar.changed(since, rules)
+    });
     let saved = rows.first();
     let currency = saved
         .and_then(|row| row.currency.clone())
@@ -161,7 +165,10 @@ pub async fn update(tx: &mut Tx, by: &Can<LimitDefault>, edit: Edit, now: Timest
         return Err(stale(&org.name));
     }
     if !(1..=28).contains(&edit.anchor_day) {
-        return Err(Error::invalid("anchor_day", "Choose a day from 1 to 28, which every month has."));
+        return Err(Error::invalid(
+            "anchor_day",
+            "Choose a day from 1 to 28, which every month has.",
+        ));
     }
     if !(1..=7).contains(&edit.week_start) {
         return Err(Error::invalid("week_start", "Choose a day of the week from the list."));

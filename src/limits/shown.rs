@@ -50,12 +50,7 @@ fn sees_all<P>(by: &Can<P>) -> bool {
 }
 
 /// The limits of one page's members, with two statements.
-pub async fn cells<P>(
-    db: &mut impl Read,
-    by: &Can<P>,
-    people: &[(MemberId, UserId)],
-    now: Timestamp,
-) -> Result<Cells> {
+pub async fn cells<P>(db: &mut impl Read, by: &Can<P>, people: &[(MemberId, UserId)], now: Timestamp) -> Result<Cells> {
     let all = sees_all(by);
     let shown: Vec<MemberId> = people
         .iter()

@@ -325,8 +325,6 @@ sql! {
     ADMINS: (OrgId) => (String,) = "select email from members where org_id = $1 and role = 60 and status in (1, 2) order by id limit 20";
 }
 
-
-
 /// The text that counts members without a limit: by walking all, or by looking at the few that may be.
 fn count_text(few: bool) -> String {
     let from = if few {
@@ -376,7 +374,8 @@ pub(super) async fn save_settings(
     currency: &str,
     conflict: Conflict,
 ) -> Result<u64> {
-    tx.run(SAVE_SETTINGS, (org, version, display_unit, currency, conflict)).await
+    tx.run(SAVE_SETTINGS, (org, version, display_unit, currency, conflict))
+        .await
 }
 pub(super) async fn save_rules(
     tx: &mut Tx,
@@ -446,8 +445,11 @@ pub(super) async fn insert_request(
     now: Timestamp,
     end: Timestamp,
 ) -> Result<()> {
-    tx.run(INSERT_REQUEST, (id, org, member, window, amount, until, reason, now, end))
-        .await?;
+    tx.run(
+        INSERT_REQUEST,
+        (id, org, member, window, amount, until, reason, now, end),
+    )
+    .await?;
     Ok(())
 }
 pub(super) async fn find_request(db: &mut impl Read, org: OrgId, id: LimitRequestId) -> Result<Option<Request>> {
@@ -482,4 +484,3 @@ pub(super) async fn list_overdue(db: &mut impl Read, now: Timestamp) -> Result<V
 pub(super) async fn list_admins(db: &mut impl Read, org: OrgId) -> Result<Vec<String>> {
     Ok(db.all(ADMINS, (org,)).await?.into_iter().map(|row| row.0).collect())
 }
-

@@ -20,7 +20,9 @@ pub async fn tidy(tx: &mut Tx, by: &Actor, now: Timestamp) -> Result<usize> {
         let Some(name) = row.name.filter(|_| row.scope == Scope::Member) else {
             continue;
         };
-        let amount = row.amount.map_or_else(|| "Unlimited".to_owned(), |amount| amount.to_string());
+        let amount = row
+            .amount
+            .map_or_else(|| "Unlimited".to_owned(), |amount| amount.to_string());
         let mut before = Map::from_iter([(format!("{}_limit", row.period.key()), json!(amount))]);
         before.insert("until".to_owned(), json!(row.valid_until.map(Timestamp::micros)));
         let object = Object::new("member", row.scope_id, name);

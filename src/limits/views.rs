@@ -36,7 +36,10 @@ pub struct Cell {
 impl Cell {
     /// A member's limits in short.
     pub fn of(found: &Effective, settings: &Settings) -> Self {
-        let shown: Vec<&Limit> = Window::OFFERED.into_iter().filter_map(|window| found.of(window)).collect();
+        let shown: Vec<&Limit> = Window::OFFERED
+            .into_iter()
+            .filter_map(|window| found.of(window))
+            .collect();
         if !found.is_limited() {
             let is_chosen = !shown.is_empty();
             return Self {
@@ -141,11 +144,18 @@ impl Panel {
                         ..PanelRow::default()
                     };
                 };
-                let reset = settings.window(window, now).end.filter(|_| limit.value != Value::Unlimited);
+                let reset = settings
+                    .window(window, now)
+                    .end
+                    .filter(|_| limit.value != Value::Unlimited);
                 let then = limit.until.map_or_else(String::new, |_| {
                     let next = found.own(window).or_else(|| found.inherited(window));
                     match next {
-                        Some(next) => format!("Then {} again ({}).", next.value.show(settings.unit), next.source_words()),
+                        Some(next) => format!(
+                            "Then {} again ({}).",
+                            next.value.show(settings.unit),
+                            next.source_words()
+                        ),
                         None => "Then there is no limit again.".to_owned(),
                     }
                 });
@@ -168,14 +178,26 @@ impl Panel {
                     (Source::Member, Some(until)) => super::policy::until_words(until, settings.zone()),
                     _ => limit.source_words(),
                 };
-                let note = if limit.note.is_empty() { String::new() } else { format!(": {}", limit.note) };
+                let note = if limit.note.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", limit.note)
+                };
                 Reason {
-                    text: format!("{}, {who}, set by {}{note}", limit.value.rate(limit.window, settings.unit), limit.by),
+                    text: format!(
+                        "{}, {who}, set by {}{note}",
+                        limit.value.rate(limit.window, settings.unit),
+                        limit.by
+                    ),
                     counts: found.of(limit.window) == Some(limit),
                 }
             })
             .chain(found.pools.iter().map(|pool| Reason {
-                text: format!("{} for {} together", pool.value.rate(pool.window, settings.unit), whose(pool)),
+                text: format!(
+                    "{} for {} together",
+                    pool.value.rate(pool.window, settings.unit),
+                    whose(pool)
+                ),
                 counts: true,
             }))
             .collect();
@@ -256,7 +278,11 @@ pub fn inherit_words(limit: Option<&Limit>, unit: Unit) -> String {
 /// The sign before an amount's field, where it is one character.
 pub fn sign(unit: Unit) -> String {
     let sign = unit.sign();
-    if sign.chars().count() == 1 { sign.to_owned() } else { String::new() }
+    if sign.chars().count() == 1 {
+        sign.to_owned()
+    } else {
+        String::new()
+    }
 }
 
 /// The words for the unit: "credits", "USD".
@@ -344,7 +370,11 @@ impl RequestRow {
         let state = row.state_words(now);
         let mut answer = match state {
             "Approved" => row.granted.map_or_else(String::new, |amount| {
-                format!("{} by {}", request::words(amount, row.period, row.granted_until, settings), row.decided_by)
+                format!(
+                    "{} by {}",
+                    request::words(amount, row.period, row.granted_until, settings),
+                    row.decided_by
+                )
             }),
             "Denied" => format!("by {}", row.decided_by),
             _ => String::new(),
@@ -395,13 +425,19 @@ impl GroupRow {
                 .filter_map(find)
                 .map(|limit| limit.value.rate(limit.window, settings.unit))
                 .collect();
-            if parts.is_empty() { "None".to_owned() } else { parts.join(", ") }
+            if parts.is_empty() {
+                "None".to_owned()
+            } else {
+                parts.join(", ")
+            }
         };
         Self {
             name: name.to_owned(),
             each: words(&|window| standing.group_default(id, window).cloned()),
             together: words(&|window| standing.group_pool(id, window).cloned()),
-            place: standing.priority(id).map_or_else(|| crate::web::filters::MISSING.to_owned(), |place| place.to_string()),
+            place: standing
+                .priority(id)
+                .map_or_else(|| crate::web::filters::MISSING.to_owned(), |place| place.to_string()),
             href: format!("{base}/limits/groups?group={id}"),
         }
     }
@@ -531,7 +567,11 @@ impl Picks {
         };
         let credits = std::iter::once(pick(CREDITS.to_owned(), "Credits".to_owned(), &form.unit));
         let currencies = CURRENCIES.iter().map(|(code, sign)| {
-            let label = if code == sign { (*code).to_owned() } else { format!("{code} ({sign})") };
+            let label = if code == sign {
+                (*code).to_owned()
+            } else {
+                format!("{code} ({sign})")
+            };
             pick((*code).to_owned(), label, &form.unit)
         });
         Self {

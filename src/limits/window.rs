@@ -172,7 +172,8 @@ fn plain(rules: &Rules, window: Window, at: Timestamp) -> Span {
     let (from, to) = match window {
         Window::Day => (day, following(day)),
         Window::Week => {
-            let week_start = Weekday::from_monday_one_offset(rules.week_start.clamp(1, 7) as i8).unwrap_or(Weekday::Monday);
+            let week_start =
+                Weekday::from_monday_one_offset(rules.week_start.clamp(1, 7) as i8).unwrap_or(Weekday::Monday);
             let gone = i64::from(day.weekday().since(week_start));
             let from = day.saturating_sub(jiff::Span::new().days(gone));
             (from, from.saturating_add(jiff::Span::new().days(7)))
@@ -206,9 +207,10 @@ fn following(day: Date) -> Date {
 
 /// The first instant of a civil day; where midnight does not exist, the first one after the gap.
 fn first_instant(day: Date, tz: &TimeZone) -> Timestamp {
-    day.to_zoned(tz.clone()).map_or(Timestamp::from_micros(i64::MAX), |start| {
-        Timestamp::from_micros(start.timestamp().as_microsecond())
-    })
+    day.to_zoned(tz.clone())
+        .map_or(Timestamp::from_micros(i64::MAX), |start| {
+            Timestamp::from_micros(start.timestamp().as_microsecond())
+        })
 }
 
 /// The day whose window holds the instant. Where clocks are set back over midnight, the evening that comes twice belongs to the new
@@ -243,7 +245,11 @@ mod tests {
         (span.start.to_string(), span.end.expect("an end").to_string())
     }
     fn rules(zone: Zone, anchor_day: i64, week_start: i64) -> Rules {
-        Rules { zone, anchor_day, week_start }
+        Rules {
+            zone,
+            anchor_day,
+            week_start,
+        }
     }
     fn hours(span: Span) -> i64 {
         (span.end.expect("an end").micros() - span.start.micros()) / 3_600_000_000
@@ -259,7 +265,10 @@ mod tests {
         );
         assert_eq!(hours(day("2026-03-29T12:00:00Z")), 23);
         assert_eq!(hours(day("2026-10-25T12:00:00Z")), 25);
-        assert_eq!(hours(berlin.window(Window::Month, at("2026-03-10T00:00:00Z"))), 31 * 24 - 1);
+        assert_eq!(
+            hours(berlin.window(Window::Month, at("2026-03-10T00:00:00Z"))),
+            31 * 24 - 1
+        );
         // Midnight does not exist on this day, and comes twice on that one.
         let cairo = Calendar::of(Rules::of(zone("Africa/Cairo")));
         assert_eq!(hours(cairo.window(Window::Day, at("2026-04-24T12:00:00Z"))), 23);
@@ -295,7 +304,10 @@ mod tests {
         let running = ("2026-11-20T23:00:00Z".to_owned(), "2026-11-21T05:00:00Z".to_owned());
         assert_eq!(day("2026-11-21T02:00:00Z"), running, "the change closes nothing");
         assert_eq!(day("2026-11-21T04:59:59Z"), running);
-        assert_eq!(day("2026-11-21T05:00:00Z"), ("2026-11-21T05:00:00Z".into(), "2026-11-22T05:00:00Z".into()));
+        assert_eq!(
+            day("2026-11-21T05:00:00Z"),
+            ("2026-11-21T05:00:00Z".into(), "2026-11-22T05:00:00Z".into())
+        );
         let month = shown(calendar.window(Window::Month, changed));
         assert_eq!(month, ("2026-10-31T23:00:00Z".into(), "2026-11-30T23:00:00Z".into()));
         let next = shown(calendar.window(Window::Month, at("2026-12-02T00:00:00Z")));
@@ -308,9 +320,16 @@ mod tests {
         let changed = at("2026-11-10T12:00:00Z");
         let calendar = Calendar::of(rules(utc.clone(), 1, 1)).changed(changed, rules(utc, 15, 1));
         let month = |text| shown(calendar.window(Window::Month, at(text)));
-        assert_eq!(month("2026-11-10T12:00:00Z").0, "2026-11-01T00:00:00Z", "what was spent still counts");
+        assert_eq!(
+            month("2026-11-10T12:00:00Z").0,
+            "2026-11-01T00:00:00Z",
+            "what was spent still counts"
+        );
         assert_eq!(month("2026-11-14T00:00:00Z").1, "2026-11-15T00:00:00Z");
-        assert_eq!(month("2026-11-15T00:00:00Z"), ("2026-11-15T00:00:00Z".into(), "2026-12-15T00:00:00Z".into()));
+        assert_eq!(
+            month("2026-11-15T00:00:00Z"),
+            ("2026-11-15T00:00:00Z".into(), "2026-12-15T00:00:00Z".into())
+        );
     }
 
     /// F22: for every zone of the database, at every change of its clocks in some years: the windows of a day, a week and a month hold

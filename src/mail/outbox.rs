@@ -10,7 +10,9 @@ pub use super::store::{MailRow, MailState};
 use super::{
     address::Address,
     links,
-    message::{self, AccessChanged, AddedToOrganization, Change, LimitDecided, LimitRequested, Message, Name, Person, Rendered},
+    message::{
+        self, AccessChanged, AddedToOrganization, Change, LimitDecided, LimitRequested, Message, Name, Person, Rendered,
+    },
     store,
     transport::{Outcome, Post, retry_after},
 };

@@ -27,23 +27,13 @@ use crate::{
 };
 
 /// The defaults, and with amounts in the address what they would change.
-pub async fn edit(
-    app: Data<App>,
-    by: Can<LimitDefault>,
-    ctx: Ctx,
-    query: Query<DefaultsForm>,
-) -> Result<HttpResponse> {
+pub async fn edit(app: Data<App>, by: Can<LimitDefault>, ctx: Ctx, query: Query<DefaultsForm>) -> Result<HttpResponse> {
     let (status, page) = defaults_page(&app, &by, &ctx, query.0, FieldErrors::default()).await?;
     respond::page_with(status, &page)
 }
 
 /// Saves the defaults, for new members or for everyone without a limit of their own.
-pub async fn update(
-    app: Data<App>,
-    by: Can<LimitDefault>,
-    ctx: Ctx,
-    form: Form<DefaultsForm>,
-) -> Result<HttpResponse> {
+pub async fn update(app: Data<App>, by: Can<LimitDefault>, ctx: Ctx, form: Form<DefaultsForm>) -> Result<HttpResponse> {
     let form = form.0;
     let again = |errors| async {
         let sent = DefaultsForm {
@@ -80,13 +70,14 @@ async fn save(app: &App, by: &Can<LimitDefault>, form: &DefaultsForm, only_new: 
         return Err(settings::stale(&by.org().name));
     }
     let standing = defaults::standing(&mut db, by.org().id).await?;
-    let new = form
-        .defaults(settings.unit)
-        .map_err(|errors| first(&errors))?;
+    let new = form.defaults(settings.unit).map_err(|errors| first(&errors))?;
     let mut kept = 0;
     if only_new {
         // Those who inherit get what they have pinned first, in pieces; nothing changes for anybody until the last step.
-        for window in Window::OFFERED.into_iter().filter(|window| new.changes(&standing, *window)) {
+        for window in Window::OFFERED
+            .into_iter()
+            .filter(|window| new.changes(&standing, *window))
+        {
             let mut after = MemberId::from_raw(0);
             loop {
                 let mut tx = app.db.write().await?;
@@ -129,9 +120,17 @@ async fn defaults_page(
     let form = if is_sent {
         form
     } else {
-        let enforcement = standing.defaults.first().map_or(Enforcement::Hard, |limit| limit.enforcement);
+        let enforcement = standing
+            .defaults
+            .first()
+            .map_or(Enforcement::Hard, |limit| limit.enforcement);
         let choice = |window| Choice::of(standing.default_of(window));
-        DefaultsForm::of(choice(Window::Month), choice(Window::Day), enforcement, settings.version)
+        DefaultsForm::of(
+            choice(Window::Month),
+            choice(Window::Day),
+            enforcement,
+            settings.version,
+        )
     };
     let mut preview = Vec::new();
     let mut status = 200;
@@ -201,7 +200,11 @@ pub async fn edit_group(
     ctx: Ctx,
     query: Query<GroupForm>,
 ) -> Result<HttpResponse> {
-    let group = if query.0.group.is_empty() { None } else { Some(query.0.group()?) };
+    let group = if query.0.group.is_empty() {
+        None
+    } else {
+        Some(query.0.group()?)
+    };
     respond::page(&groups_page(&app, &by, &ctx, group, None, FieldErrors::default()).await?)
 }
 
@@ -312,7 +315,13 @@ fn group_edit(
     GroupEdit {
         id: id.to_string(),
         name: name.to_owned(),
-        month: Field::new("monthly", "Monthly, each member", &parts[0], &inherit(Window::Month), errors),
+        month: Field::new(
+            "monthly",
+            "Monthly, each member",
+            &parts[0],
+            &inherit(Window::Month),
+            errors,
+        ),
         day: Field::new("daily", "Daily, each member", &parts[1], &inherit(Window::Day), errors),
         hard: is_hard(
             [
@@ -324,11 +333,18 @@ fn group_edit(
         pool_month: Field::new("pool_monthly", "Monthly, all together", &parts[2], "None", errors).without_unlimited(),
         pool_day: Field::new("pool_daily", "Daily, all together", &parts[3], "None", errors).without_unlimited(),
         pool_hard: is_hard(
-            [standing.group_pool(id, Window::Month), standing.group_pool(id, Window::Day)],
+            [
+                standing.group_pool(id, Window::Month),
+                standing.group_pool(id, Window::Day),
+            ],
             sent.map(|form| &form.pool_enforcement),
         ),
         priority: sent.map_or_else(
-            || standing.priority(id).map_or_else(String::new, |place| place.to_string()),
+            || {
+                standing
+                    .priority(id)
+                    .map_or_else(String::new, |place| place.to_string())
+            },
             |form| form.priority.clone(),
         ),
         priority_error: errors.of("priority").to_owned(),

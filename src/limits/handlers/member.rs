@@ -132,11 +132,17 @@ pub async fn index(app: Data<App>, by: Can<LimitSet>, ctx: Ctx, query: Query<Own
     rows.retain(|row| people.contains(&row.id));
     let path = by.path("/limits/members");
     let base = by.path("");
-    let next = people.last().filter(|_| more).map(|last| format!("{path}?after={last}"));
+    let next = people
+        .last()
+        .filter(|_| more)
+        .map(|last| format!("{path}?after={last}"));
     respond::page(&Members {
         l: shell::org(&app, &ctx, &by, "Members with own limits", Tab::Limits).await?,
         back: by.path("/limits"),
-        rows: rows.iter().map(|row| OwnLine::of(row, &base, &settings, "own")).collect(),
+        rows: rows
+            .iter()
+            .map(|row| OwnLine::of(row, &base, &settings, "own"))
+            .collect(),
         next,
         range: crate::web::filters::plural(people.len() as i64, "member", "members"),
     })
@@ -208,7 +214,10 @@ fn as_it_stands(found: &Effective, settings: &Settings) -> LimitForm {
     let month = Typed::of(Choice::of(shown(Window::Month)));
     let day = Typed::of(Choice::of(shown(Window::Day)));
     let first = shown(Window::Month).or_else(|| shown(Window::Day));
-    let inherited = found.limits.first().map_or(Enforcement::Hard, |limit| limit.enforcement);
+    let inherited = found
+        .limits
+        .first()
+        .map_or(Enforcement::Hard, |limit| limit.enforcement);
     LimitForm {
         monthly_mode: month.mode,
         monthly: month.text,

@@ -24,12 +24,7 @@ use crate::{
     groups,
     members::member as people,
     shell,
-    web::{
-        form::FieldErrors,
-        layout::Tab,
-        request::Ctx,
-        respond,
-    },
+    web::{form::FieldErrors, layout::Tab, request::Ctx, respond},
 };
 
 /// How many rows of one kind the page shows.
@@ -59,14 +54,21 @@ async fn page_of<P: crate::access::Right>(
     let requests = request::list_open(&mut db, org.id, now).await?;
     let counts = people::counts(&mut db, org.id).await?;
     let without = without(&mut db, org.id, &counts).await?;
-    let groups = if may_default { groups::list(&mut db, org.id).await? } else { Vec::new() };
+    let groups = if may_default {
+        groups::list(&mut db, org.id).await?
+    } else {
+        Vec::new()
+    };
     let raises = if may_set {
         store::list_raises(&mut db, org.id, now, ROWS).await?
     } else {
         Vec::new()
     };
     let pool = pool.unwrap_or_else(|| {
-        let hard = standing.pools.first().map_or(Enforcement::Hard, |limit| limit.enforcement);
+        let hard = standing
+            .pools
+            .first()
+            .map_or(Enforcement::Hard, |limit| limit.enforcement);
         let choice = |window| Choice::of(standing.pool_of(window));
         DefaultsForm::of(choice(Window::Month), choice(Window::Day), hard, settings.version)
     });
@@ -79,7 +81,10 @@ async fn page_of<P: crate::access::Right>(
         organization: org.name.clone(),
         without: (without.count > 0).then(|| without.words()),
         without_href: by.path("/members?limit=none"),
-        requests: requests.iter().map(|row| RequestRow::of(row, &base, &settings, now)).collect(),
+        requests: requests
+            .iter()
+            .map(|row| RequestRow::of(row, &base, &settings, now))
+            .collect(),
         may_set,
         may_default,
         month: default_words(&standing, Window::Month, &settings),
@@ -89,8 +94,18 @@ async fn page_of<P: crate::access::Right>(
             .iter()
             .map(|group| GroupRow::of(group.id, &group.name, &standing, &base, &settings))
             .collect(),
-        raises: raises.iter().map(|row| OwnLine::of(row, &base, &settings, "limits")).collect(),
-        pool_month: Field::new("monthly", "Monthly, all members together", &pool.month(), "None", &errors).without_unlimited(),
+        raises: raises
+            .iter()
+            .map(|row| OwnLine::of(row, &base, &settings, "limits"))
+            .collect(),
+        pool_month: Field::new(
+            "monthly",
+            "Monthly, all members together",
+            &pool.month(),
+            "None",
+            &errors,
+        )
+        .without_unlimited(),
         pool_day: Field::new("daily", "Daily, all members together", &pool.day(), "None", &errors).without_unlimited(),
         pool_hard: pool.enforcement != Enforcement::Soft.key(),
         unit: unit_words(settings.unit),
@@ -114,7 +129,9 @@ fn default_words(standing: &Standing, window: Window, settings: &Settings) -> St
 }
 
 fn is_hard(limits: &[Limit]) -> bool {
-    limits.first().is_none_or(|limit| limit.enforcement == Enforcement::Hard)
+    limits
+        .first()
+        .is_none_or(|limit| limit.enforcement == Enforcement::Hard)
 }
 
 /// Today in the organization's zone, as a date field holds it.

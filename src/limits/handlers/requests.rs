@@ -60,7 +60,9 @@ pub async fn create(app: Data<App>, by: Can<LimitRequest>, ctx: Ctx, form: Form<
 
 async fn ask_page(app: &App, by: &Can<LimitRequest>, ctx: &Ctx, form: &AskForm, errors: FieldErrors) -> Result<Ask> {
     let Some(id) = by.member() else {
-        return Err(Error::forbidden("Only members of an organization have limits there to ask about."));
+        return Err(Error::forbidden(
+            "Only members of an organization have limits there to ask about.",
+        ));
     };
     let now = app.clock.now();
     let mut db = app.db.read();
@@ -90,7 +92,10 @@ async fn ask_page(app: &App, by: &Can<LimitRequest>, ctx: &Ctx, form: &AskForm, 
         reason: form.reason.clone(),
         unit: unit_words(settings.unit),
         sign: sign(settings.unit),
-        past: past.iter().map(|row| RequestRow::of(row, &base, &settings, now)).collect(),
+        past: past
+            .iter()
+            .map(|row| RequestRow::of(row, &base, &settings, now))
+            .collect(),
         errors,
     })
 }
