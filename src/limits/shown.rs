@@ -25,8 +25,6 @@ use crate::{
 pub struct Cells {
     of: HashMap<String, Cell>,
     head: Option<String>,
-    /// Whether the viewer may set limits.
-    pub may_set: bool,
 }
 
 impl Cells {
@@ -66,7 +64,6 @@ pub async fn cells<P>(db: &mut impl Read, by: &Can<P>, people: &[(MemberId, User
             .map(|(member, effective)| (member.to_string(), Cell::of(effective, &settings)))
             .collect(),
         head: Some(settings.unit.head().to_owned()),
-        may_set: by.may(Permission::LimitSet),
     })
 }
 

@@ -135,8 +135,14 @@ impl Calendar {
     }
     /// The window in which an instant lies.
     pub fn window(&self, window: Window, at: Timestamp) -> Span {
-        let known = self.changes.iter().filter(|(since, _)| *since <= at).count();
-        self.window_after(known, window, at)
+        let mut known = self.changes.iter().filter(|(since, _)| *since <= at).count();
+        let mut span = self.window_after(known, window, at);
+        // A change that came later, while this window ran, may have let it end earlier.
+        while let Some((since, _)) = self.changes.get(known).filter(|(since, _)| span.contains(*since)) {
+            known += 1;
+            span = self.window_after(known, window, *since);
+        }
+        span
     }
 
     /// The window in which `at` lies, when only the first `known` changes had been made.

@@ -30,6 +30,7 @@ pub struct Viewer {
     may_suspend: bool,
     may_disable: bool,
     may_manage: bool,
+    may_limit: bool,
     /// Members see each other's names, not addresses (MODEL section 2.5).
     names_only: bool,
     zone: Zone,
@@ -49,6 +50,7 @@ impl Viewer {
             may_suspend: by.may(Permission::MemberSuspend),
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
+            may_limit: by.may(Permission::LimitSet),
             names_only: by.role() == Some(Role::Member) && enterprise.is_none(),
             zone: by.org().zone.clone(),
             now,
@@ -78,6 +80,8 @@ pub struct Offers {
     pub remove: bool,
     /// Provision private context.
     pub provision: bool,
+    /// Set Usage Limit.
+    pub limit: bool,
 }
 
 impl Offers {
@@ -108,6 +112,7 @@ impl Offers {
             disable: viewer.may_disable && is_open && !is_self,
             remove: viewer.may_manage && !is_self,
             provision: viewer.may_manage && is_open && !has_context,
+            limit: viewer.may_limit && is_open,
         }
     }
 }
@@ -169,8 +174,6 @@ pub struct Row {
     pub version: i64,
     /// What limits the member; none for whom it is not shown.
     pub limit: Option<limits::views::Cell>,
-    /// Whether Set Usage Limit is offered.
-    pub may_limit: bool,
 }
 
 impl Row {
@@ -178,7 +181,6 @@ impl Row {
     #[must_use]
     pub fn with_limit(mut self, cells: &limits::Cells) -> Self {
         self.limit = cells.of(&self.id);
-        self.may_limit = cells.may_set && !self.is_disabled;
         self
     }
 
