@@ -209,6 +209,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::groups::routes(),
         crate::shell::routes(),
         crate::invitations::routes(),
+        crate::limits::routes(),
         crate::auth::routes(),
     ]
     .into_iter()

@@ -158,6 +158,8 @@ id! {
     MailId "mail",
     /// A password reset.
     ResetId "rst",
+    /// A member's request for a higher limit.
+    LimitRequestId "lrq",
 }
 
 impl OrgId {

@@ -15,6 +15,7 @@ pub mod groups;
 pub mod ids;
 pub mod invitations;
 pub mod jobs;
+pub mod limits;
 pub mod mail;
 pub mod members;
 pub mod orgs;
@@ -33,6 +34,7 @@ pub fn statements() -> Vec<db::Statement> {
         enterprise::statements(),
         groups::statements(),
         invitations::statements(),
+        limits::statements(),
         mail::statements(),
         members::statements(),
         orgs::statements(),

@@ -72,8 +72,17 @@ impl Role {
         use Permission as P;
         match permission {
             P::MemberRead => true,
-            P::InviteCreate | P::MemberSuspend | P::GroupManage => matches!(self, Self::Administrator | Self::Manager),
-            P::OrgSettings | P::MemberManage | P::MemberDisable | P::RoleAssign | P::AuditRead => {
+            P::LimitRequest => true,
+            P::InviteCreate | P::MemberSuspend | P::GroupManage | P::LimitDecide => {
+                matches!(self, Self::Administrator | Self::Manager)
+            }
+            P::OrgSettings
+            | P::MemberManage
+            | P::MemberDisable
+            | P::RoleAssign
+            | P::AuditRead
+            | P::LimitSet
+            | P::LimitDefault => {
                 matches!(self, Self::Administrator)
             }
             P::EnterpriseRead | P::OrgManage | P::EnterpriseSettings | P::EnterpriseAudit | P::OperateMail => false,
@@ -111,8 +120,13 @@ impl EnterpriseRole {
     pub const fn may(self, permission: Permission) -> bool {
         use Permission as P;
         match self {
+            // Whoever is no member has no limit there to ask about.
+            _ if matches!(permission, P::LimitRequest) => false,
             Self::Administrator => true,
-            Self::BillingManager => matches!(permission, P::MemberRead | P::EnterpriseRead),
+            Self::BillingManager => matches!(
+                permission,
+                P::MemberRead | P::EnterpriseRead | P::LimitSet | P::LimitDefault | P::LimitDecide
+            ),
             Self::Auditor => matches!(
                 permission,
                 P::MemberRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
@@ -142,6 +156,14 @@ pub enum Permission {
     OrgSettings,
     /// Read the organization's audit log.
     AuditRead,
+    /// Set the limits of members.
+    LimitSet,
+    /// Set the defaults of the organization and of groups, and how limits are counted.
+    LimitDefault,
+    /// Answer requests for higher limits.
+    LimitDecide,
+    /// Ask for a higher limit of one's own.
+    LimitRequest,
     /// See the enterprise portal.
     EnterpriseRead,
     /// Create, rename and archive organizations.
@@ -156,7 +178,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::MemberRead,
         Self::MemberManage,
         Self::MemberSuspend,
@@ -166,6 +188,10 @@ impl Permission {
         Self::GroupManage,
         Self::OrgSettings,
         Self::AuditRead,
+        Self::LimitSet,
+        Self::LimitDefault,
+        Self::LimitDecide,
+        Self::LimitRequest,
         Self::EnterpriseRead,
         Self::OrgManage,
         Self::EnterpriseSettings,
@@ -184,6 +210,10 @@ impl Permission {
             Self::GroupManage => "manage groups",
             Self::OrgSettings => "change the settings of this organization",
             Self::AuditRead => "read the audit log",
+            Self::LimitSet => "set limits",
+            Self::LimitDefault => "set default limits",
+            Self::LimitDecide => "answer requests for higher limits",
+            Self::LimitRequest => "ask for a higher limit",
             Self::EnterpriseRead => "open the Enterprise Portal",
             Self::OrgManage => "create, rename or archive organizations",
             Self::EnterpriseSettings => "change the enterprise's settings",
@@ -233,6 +263,14 @@ rights! {
     OrgSettings,
     /// See [`Permission::AuditRead`].
     AuditRead,
+    /// See [`Permission::LimitSet`].
+    LimitSet,
+    /// See [`Permission::LimitDefault`].
+    LimitDefault,
+    /// See [`Permission::LimitDecide`].
+    LimitDecide,
+    /// See [`Permission::LimitRequest`].
+    LimitRequest,
     /// See [`Permission::EnterpriseRead`].
     EnterpriseRead,
     /// See [`Permission::OrgManage`].

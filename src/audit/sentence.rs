@@ -98,6 +98,16 @@ impl Line {
             A::GroupUpdate => format!("Changed the group {of}"),
             A::GroupCards => format!("Arranged the page of the group {of}"),
             A::GroupDelete => format!("Deleted the group {of}"),
+            A::LimitSet => format!("Set the limit of {of}"),
+            A::LimitRaiseEnd => format!("The temporary limit of {of} ended"),
+            A::LimitDefault => format!("Changed the default limits of {of}"),
+            A::LimitPin => format!("{of} kept the limit from before"),
+            A::LimitGroup | A::LimitPool => format!("Changed the limits of {of}"),
+            A::LimitSettings => format!("Changed how {of} counts limits"),
+            A::LimitRequest => format!("{of} asked for a higher limit"),
+            A::LimitApprove => format!("Approved the request of {of}"),
+            A::LimitDeny => format!("Denied the request of {of}"),
+            A::LimitRequestExpire => format!("The request of {of} expired"),
             A::SignIn => "Signed in".to_owned(),
             A::SignOut => "Signed out".to_owned(),
             A::SignInFailed => format!("Sign-in refused for {of}"),
@@ -139,7 +149,13 @@ impl Line {
             Some(A::GroupCreate | A::GroupUpdate | A::GroupCards | A::GroupLead | A::GroupLeadEnd) => "users",
             Some(A::GroupDelete) => "trash-2",
             Some(A::GroupMemberExpire | A::GroupMemberUpdate) => "clock",
-            Some(A::MemberExpire) => "clock",
+            Some(A::MemberExpire | A::LimitRaiseEnd | A::LimitRequestExpire) => "clock",
+            Some(A::LimitSet | A::LimitDefault | A::LimitPin | A::LimitGroup | A::LimitPool | A::LimitSettings) => {
+                "gauge"
+            }
+            Some(A::LimitRequest) => "help",
+            Some(A::LimitApprove) => "circle-check",
+            Some(A::LimitDeny) => "ban",
             _ => "history",
         };
         let tone = match (self.outcome, self.action) {

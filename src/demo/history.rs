@@ -6,7 +6,9 @@ use super::{ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn};
 use crate::{
     access::{
         self, Can, EnterpriseRole, GroupCan, Person, Right, Role,
-        permission::{GroupManage, InviteCreate, MemberDisable, MemberManage, MemberSuspend},
+        permission::{
+            GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable, MemberManage, MemberSuspend,
+        },
     },
     audit::Actor,
     auth::account::{self, NewAccount, Proof},
@@ -19,7 +21,13 @@ use crate::{
         self, Delivery, Desk, Invitation, Terms,
         acceptance::{self, Pass},
     },
-    mail::{address::Address, outbox, transport::Outcome},
+    limits::{
+        self, Choice, Enforcement, Value, Window, Wish,
+        amount::Amount,
+        defaults::{self, Defaults, GroupWish},
+        request,
+    },
+    mail::{Mail, address::Address, outbox, transport::Outcome},
     members::member::{self, NewMember, Source},
     orgs::{self, NewOrg},
     secret::Keys,
@@ -372,7 +380,32 @@ enum Act {
     Invite(&'static Invited),
     /// An invited person says no.
     Decline(&'static Invited),
+    /// Kestrel limits what its people use, or somebody asks for more.
+    Limit(Limiting),
 }
+
+/// What Kestrel's founder sets, and what one of its members asks for.
+#[derive(Clone, Copy)]
+enum Limiting {
+    /// 250 a month and 25 a day for everybody.
+    Default,
+    /// Engineering gets more.
+    Group,
+    /// One member gets more still.
+    Own,
+    /// Another one does until a week from now.
+    Raise,
+    /// A third one asks.
+    Ask,
+}
+
+const LIMITS: [(u64, Limiting); 5] = [
+    (90 * DAY, Limiting::Default),
+    (80 * DAY, Limiting::Group),
+    (18 * DAY, Limiting::Own),
+    (2 * DAY, Limiting::Raise),
+    (4 * HOUR, Limiting::Ask),
+];
 
 /// Every act with the minutes before now at which it happens, oldest first.
 fn acts() -> Vec<(u64, Act)> {
@@ -412,6 +445,7 @@ fn acts() -> Vec<(u64, Act)> {
             acts.push((ago, Act::Decline(invited)));
         }
     }
+    acts.extend(LIMITS.map(|(ago, limiting)| (ago, Act::Limit(limiting))));
     acts.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
     acts
 }
@@ -497,6 +531,7 @@ impl History<'_> {
             Act::Leave(stay) => self.leave(tx, stay, then).await,
             Act::Invite(invited) => self.invite(tx, invited, then).await,
             Act::Decline(invited) => self.decline(tx, invited, then).await,
+            Act::Limit(limiting) => self.limit(tx, limiting, then).await,
         }
     }
 
@@ -672,9 +707,93 @@ impl History<'_> {
         }
     }
 
+    async fn limit(&self, tx: &mut Tx, limiting: Limiting, then: Timestamp) -> Result<()> {
+        let amount = |credits| Choice::Set(Value::Amount(Amount::credits(credits)));
+        let both = |month, day| Defaults {
+            month,
+            day,
+            enforcement: Enforcement::Hard,
+        };
+        let id = |email| {
+            self.members
+                .get(&(KESTREL, email))
+                .copied()
+                .ok_or_else(|| too_early(email))
+        };
+        let wish = |month, day, until, note: &str| Wish {
+            month,
+            day,
+            enforcement: Enforcement::Hard,
+            until,
+            note: note.to_owned(),
+        };
+        match limiting {
+            Limiting::Default => {
+                let by = self.founder::<LimitDefault>(tx, KESTREL, then).await?;
+                defaults::set(tx, &by, &both(amount(250), amount(25)), 0, false, then).await
+            }
+            Limiting::Group => {
+                let by = self.founder::<LimitDefault>(tx, KESTREL, then).await?;
+                let groups = self.groups_of(KESTREL, &["Engineering"])?;
+                let wish = GroupWish {
+                    each: both(amount(400), Choice::Inherit),
+                    together: both(amount(3_000), Choice::Inherit),
+                    priority: 1,
+                };
+                for group in groups {
+                    defaults::set_group(tx, &by, group, &wish, 1, then).await?;
+                }
+                Ok(())
+            }
+            Limiting::Own => {
+                let by = self.founder::<LimitSet>(tx, KESTREL, then).await?;
+                let wish = wish(amount(750), amount(80), None, "Runs the nightly evaluations");
+                limits::set(tx, &by, id("weilin.chen@kestrel.example")?, &wish, then).await?;
+                Ok(())
+            }
+            Limiting::Raise => {
+                let by = self.founder::<LimitSet>(tx, KESTREL, then).await?;
+                let until = Some(then.plus(hours(9 * 24)));
+                let wish = wish(amount(600), Choice::Inherit, until, "Trade fair in Hanover");
+                limits::set(tx, &by, id("farid.haddad@kestrel.example")?, &wish, then).await?;
+                Ok(())
+            }
+            Limiting::Ask => {
+                let by = self
+                    .acting::<LimitRequest>(tx, KESTREL, "camille.laurent@kestrel.example", then)
+                    .await?;
+                let ask = request::Ask {
+                    window: Window::Month,
+                    amount: Amount::credits(400),
+                    until: Some(then.plus(hours(20 * 24))),
+                    reason: "Onboarding two large customers at once".to_owned(),
+                };
+                request::ask(tx, &by, &ask, then).await?;
+                let sent = Outcome::Sent("250 2.0.0 Queued".to_owned());
+                for mail in outbox::list(tx, None, None, 10).await? {
+                    if matches!(mail.mail()?, Mail::LimitRequested { .. }) {
+                        outbox::settle(tx, &mail, &sent, true, then).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// The proof of an organization's founder, who acts as from a browser.
     async fn founder<P: Right>(&self, tx: &mut Tx, org: &'static str, then: Timestamp) -> Result<Can<P>> {
         let email = founder(org).ok_or(Error::NotFound)?.email;
+        self.acting(tx, org, email, then).await
+    }
+
+    /// The proof of somebody who acts as from a browser.
+    async fn acting<P: Right>(
+        &self,
+        tx: &mut Tx,
+        org: &'static str,
+        email: &'static str,
+        then: Timestamp,
+    ) -> Result<Can<P>> {
         let (id, name) = self.user(email)?;
         let person = Person {
             id,

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     groups,
     invitations::{self, Delivery},
+    limits,
     mail::{
         outbox::{self, Delivered, MailRow},
         transport::Outcome,
@@ -166,5 +167,6 @@ pub async fn tidy(app: &App) -> Result<()> {
     member::expire_due(&mut tx, &Actor::system(&app.keys), now).await?;
     groups::warn_due(&mut tx, now).await?;
     groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;
+    limits::tidy::tidy(&mut tx, &Actor::system(&app.keys), now).await?;
     tx.commit().await
 }

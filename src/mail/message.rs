@@ -199,6 +199,34 @@ pub struct GroupEnding {
     pub ends: String,
 }
 
+/// A member asks for a higher limit, told to the administrators.
+pub struct LimitRequested {
+    /// Where.
+    pub organization: Name,
+    /// Who asks.
+    pub member: Name,
+    /// The address of whoever asks.
+    pub address: Address,
+    /// What for, in words of ours: "500 credits a month until 30 November 2026".
+    pub asks: String,
+    /// The page of the request.
+    pub link: Url,
+}
+
+/// A request for a higher limit was answered, told to the member.
+pub struct LimitDecided {
+    /// Where.
+    pub organization: Name,
+    /// What was asked for, in words of ours.
+    pub asked: String,
+    /// What was granted; none when it was refused.
+    pub granted: Option<String>,
+    /// The address of the account.
+    pub address: Address,
+    /// The page of the member's own requests.
+    pub link: Url,
+}
+
 /// What changed in somebody's access.
 pub enum Change {
     /// The person has another role.
@@ -236,6 +264,10 @@ pub enum Message {
     AccessChanged(AccessChanged),
     /// A notice of the end of a time in a group.
     GroupEnding(GroupEnding),
+    /// A wish for a higher limit.
+    LimitRequested(LimitRequested),
+    /// The answer to such a wish.
+    LimitDecided(LimitDecided),
 }
 
 /// A mail in words.
@@ -262,6 +294,8 @@ impl Message {
             Self::AddedToOrganization(_) => "added_to_organization",
             Self::AccessChanged(_) => "access_changed",
             Self::GroupEnding(_) => "group_ending",
+            Self::LimitRequested(_) => "limit_requested",
+            Self::LimitDecided(_) => "limit_decided",
         }
     }
 
@@ -313,6 +347,16 @@ impl Message {
                 Text::GroupEnding { m, portal }.render()?,
                 Html::GroupEnding { m, portal }.render()?,
             ),
+            Self::LimitRequested(m) => (
+                Subject::LimitRequested { m }.render()?,
+                Text::LimitRequested { m, portal }.render()?,
+                Html::LimitRequested { m, portal }.render()?,
+            ),
+            Self::LimitDecided(m) => (
+                Subject::LimitDecided { m }.render()?,
+                Text::LimitDecided { m, portal }.render()?,
+                Html::LimitDecided { m, portal }.render()?,
+            ),
         };
         Ok(Rendered {
             subject,
@@ -331,8 +375,8 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, PasswordChanged, PasswordReset,
-        RenewalRequested, VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, LimitDecided, LimitRequested,
+        PasswordChanged, PasswordReset, RenewalRequested, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -355,6 +399,10 @@ mod files {
         AccessChanged { m: &'a AccessChanged },
         #[template(path = "mail/group_ending/subject.txt")]
         GroupEnding { m: &'a GroupEnding },
+        #[template(path = "mail/limit_requested/subject.txt")]
+        LimitRequested { m: &'a LimitRequested },
+        #[template(path = "mail/limit_decided/subject.txt")]
+        LimitDecided { m: &'a LimitDecided },
     }
 
     #[derive(Template)]
@@ -380,6 +428,10 @@ mod files {
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
         #[template(path = "mail/group_ending/body.txt")]
         GroupEnding { m: &'a GroupEnding, portal: &'a str },
+        #[template(path = "mail/limit_requested/body.txt")]
+        LimitRequested { m: &'a LimitRequested, portal: &'a str },
+        #[template(path = "mail/limit_decided/body.txt")]
+        LimitDecided { m: &'a LimitDecided, portal: &'a str },
     }
 
     #[derive(Template)]
@@ -405,6 +457,10 @@ mod files {
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
         #[template(path = "mail/group_ending/body.html")]
         GroupEnding { m: &'a GroupEnding, portal: &'a str },
+        #[template(path = "mail/limit_requested/body.html")]
+        LimitRequested { m: &'a LimitRequested, portal: &'a str },
+        #[template(path = "mail/limit_decided/body.html")]
+        LimitDecided { m: &'a LimitDecided, portal: &'a str },
     }
 }
 
@@ -583,6 +639,20 @@ mod tests {
                 Some("help@kestrel.example"),
             ),
             ending(None),
+            Message::LimitRequested(LimitRequested {
+                organization: Name::organization("Kestrel Robotics"),
+                member: Name::person("Jonas Weber"),
+                address: address("jonas.weber@kestrel.example"),
+                asks: "500 credits a month until 30 November 2026".to_owned(),
+                link: link("/o/kestrel/limits/requests/lrq_1"),
+            }),
+            Message::LimitDecided(LimitDecided {
+                organization: Name::organization("Kestrel Robotics"),
+                asked: "500 credits a month until 30 November 2026".to_owned(),
+                granted: Some("400 credits a month until 30 November 2026".to_owned()),
+                address: address("jonas.weber@kestrel.example"),
+                link: link("/o/kestrel/limits/request"),
+            }),
         ]
     }
 

@@ -10,7 +10,9 @@ pub use super::store::{MailRow, MailState};
 use super::{
     address::Address,
     links,
-    message::{self, AccessChanged, AddedToOrganization, Change, Message, Name, Person, Rendered},
+    message::{
+        self, AccessChanged, AddedToOrganization, Change, LimitDecided, LimitRequested, Message, Name, Person, Rendered,
+    },
     store,
     transport::{Outcome, Post, retry_after},
 };
@@ -20,7 +22,7 @@ use crate::{
     clock::{Timestamp, Zone},
     db::{Db, Read, Tx},
     error::{Error, Result},
-    ids::{GroupId, InvitationId, MailId, OrgId, ResetId, UserId},
+    ids::{GroupId, InvitationId, LimitRequestId, MailId, OrgId, ResetId, UserId},
     secret::Keys,
     web::filters,
 };
@@ -109,6 +111,30 @@ pub enum Mail {
         ends_at: Timestamp,
         /// The organization's zone.
         zone: String,
+    },
+    /// A member asks for a higher limit.
+    LimitRequested {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// The request.
+        request: LimitRequestId,
+        /// Who asks: name and address.
+        member: (String, String),
+        /// What for, in words of ours.
+        asks: String,
+    },
+    /// A request for a higher limit was answered.
+    LimitDecided {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// What was asked for, in words of ours.
+        asked: String,
+        /// What was granted; none when it was refused.
+        granted: Option<String>,
     },
     /// Other rights.
     AccessChanged {
@@ -235,6 +261,31 @@ impl Mail {
                 link: url(settings.link(&format!("/o/{slug}/groups/{id}")))?,
                 whose: whose.as_deref().map(Name::person),
                 ends: last_day(*ends_at, &Zone::find_or_utc(zone)),
+            }),
+            Self::LimitRequested {
+                organization,
+                slug,
+                request,
+                member,
+                asks,
+            } => Message::LimitRequested(LimitRequested {
+                organization: Name::organization(organization),
+                member: Name::person(&member.0),
+                address: Address::parse(&member.1).map_err(|error| Error::Internal(error.to_string()))?,
+                asks: asks.clone(),
+                link: url(settings.link(&format!("/o/{slug}/limits/requests/{request}")))?,
+            }),
+            Self::LimitDecided {
+                organization,
+                slug,
+                asked,
+                granted,
+            } => Message::LimitDecided(LimitDecided {
+                organization: Name::organization(organization),
+                asked: asked.clone(),
+                granted: granted.clone(),
+                address: to.clone(),
+                link: url(settings.link(&format!("/o/{slug}/limits/request")))?,
             }),
             Self::AccessChanged {
                 organization,

@@ -24,7 +24,7 @@ use crate::{
     audit,
     error::Result,
     groups::{self, views::OfMember},
-    orgs, shell,
+    limits, orgs, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -35,11 +35,13 @@ use crate::{
 
 /// The list.
 pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<Search>) -> Result<HttpResponse> {
-    let query = search.0.query();
+    let mut query = search.0.query();
     let viewer = Viewer::of(&by, app.clock.now());
     let mut db = app.db.read();
     let counts = member::counts(&mut db, by.org().id).await?;
     let all_groups = groups::list(&mut db, by.org().id).await?;
+    let without = limits::banner(&mut db, &by, &counts).await?;
+    query.limitless = query.limitless.and(without.filter());
     let mut found = list::find(&mut db, by.org().id, &query, &counts, &all_groups).await?;
     if viewer.names_only() {
         // Whoever may not see addresses may not find by them either.
@@ -47,6 +49,8 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
             .rows
             .retain(|row| list::has_words(&row.name, &query.words) || by.user_id() == row.user_id);
     }
+    let people: Vec<_> = found.rows.iter().map(|row| (row.id, row.user_id)).collect();
+    let limits = limits::cells(&mut db, &by, &people, app.clock.now()).await?;
     let l = shell::org(&app, &ctx, &by, "Members", Tab::Members).await?;
     let typed = search.0.typed();
     let shown = Shown {
@@ -55,6 +59,8 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
         counts: &counts,
         groups: &all_groups,
         found: &found,
+        limits: &limits,
+        without: &without,
     };
     let page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
     if ctx.hx.on {
@@ -92,6 +98,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     } else {
         None
     };
+    let limits = limits::panel(&mut db, by, member, app.clock.now()).await?;
     let l = shell::org(app, ctx, by, &member.name, Tab::Members).await?;
     Ok(Show::new(
         l,
@@ -102,6 +109,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
             membership,
             sessions,
             activity,
+            limits,
         },
     ))
 }
@@ -519,6 +527,17 @@ async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<Str
     ))
 }
 
+/// The member's row as the table shows it, for the answer to an act on it.
+pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) -> Result<RowFragment> {
+    let viewer = Viewer::of(by, app.clock.now());
+    let mut db = app.db.read();
+    let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let cells = limits::cells(&mut db, by, &[(member.id, member.user_id)], app.clock.now()).await?;
+    Ok(RowFragment {
+        row: Row::of_member(&viewer, member, &groups).with_limit(&cells),
+    })
+}
+
 /// Done: the member's row for htmx, else the page that the act came from.
 async fn row<P: Right>(
     app: &App,
@@ -528,11 +547,7 @@ async fn row<P: Right>(
     toast: Toast,
     form: &ActForm,
 ) -> Result<HttpResponse> {
-    let viewer = Viewer::of(by, app.clock.now());
-    let groups = groups::list_of(&mut app.db.read(), member.org_id, member.id).await?;
-    let fragment = RowFragment {
-        row: Row::of_member(&viewer, member, &groups),
-    };
+    let fragment = fragment(app, by, member).await?;
     let base = by.path("/members");
     let way_on = form.way_on(&base, &format!("{base}/{}", member.id));
     respond::done(app, ctx, &fragment, toast, &way_on)

@@ -668,7 +668,7 @@ async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now:
 }
 
 /// Locks an organization that is not archived.
-async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
+pub(crate) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
     if store::lock_org(tx, org).await? != 1 {
         return Err(Error::conflict(
             "This organization is archived and read-only. An Enterprise Administrator can restore it.",
@@ -678,7 +678,7 @@ async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
 }
 
 /// Locks the organization, finds the member, and refuses whom the caller may not act on or has seen in an older state.
-async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
+pub(crate) async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
     let org = by.org();
     if of.id.org() != org.id {
         return Err(Error::NotFound);

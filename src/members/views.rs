@@ -13,6 +13,7 @@ use crate::{
     clock::{Timestamp, Zone},
     groups::{Belonging, Group, views::OfMember},
     ids::{GroupId, UserId},
+    limits,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
@@ -29,6 +30,7 @@ pub struct Viewer {
     may_suspend: bool,
     may_disable: bool,
     may_manage: bool,
+    may_limit: bool,
     /// Members see each other's names, not addresses (MODEL section 2.5).
     names_only: bool,
     zone: Zone,
@@ -48,6 +50,7 @@ impl Viewer {
             may_suspend: by.may(Permission::MemberSuspend),
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
+            may_limit: by.may(Permission::LimitSet),
             names_only: by.role() == Some(Role::Member) && enterprise.is_none(),
             zone: by.org().zone.clone(),
             now,
@@ -77,6 +80,8 @@ pub struct Offers {
     pub remove: bool,
     /// Provision private context.
     pub provision: bool,
+    /// Set Usage Limit.
+    pub limit: bool,
 }
 
 impl Offers {
@@ -107,6 +112,7 @@ impl Offers {
             disable: viewer.may_disable && is_open && !is_self,
             remove: viewer.may_manage && !is_self,
             provision: viewer.may_manage && is_open && !has_context,
+            limit: viewer.may_limit && is_open,
         }
     }
 }
@@ -166,9 +172,18 @@ pub struct Row {
     pub may: Offers,
     /// The version that an act refers to.
     pub version: i64,
+    /// What limits the member; none for whom it is not shown.
+    pub limit: Option<limits::views::Cell>,
 }
 
 impl Row {
+    /// The row with the member's limit.
+    #[must_use]
+    pub fn with_limit(mut self, cells: &limits::Cells) -> Self {
+        self.limit = cells.of(&self.id);
+        self
+    }
+
     /// A row of the list.
     pub fn of_list(viewer: &Viewer, row: &ListRow) -> Self {
         let expired = list::has_expired(row, viewer.now);
@@ -342,6 +357,10 @@ pub struct Index {
     pub roles: Vec<Choice>,
     /// The groups.
     pub groups: Vec<Choice>,
+    /// Members without a limit, in words; none when there are none, or for whom it is not shown.
+    pub without: Option<limits::Banner>,
+    /// What the limits' column counts in; none for whom it is not shown.
+    pub limit_unit: Option<String>,
     /// What is on.
     pub chips: Vec<Chip>,
     /// The list without the role filter.
@@ -390,6 +409,10 @@ pub struct Shown<'a> {
     pub groups: &'a [Group],
     /// The page.
     pub found: &'a Found,
+    /// What limits each of them.
+    pub limits: &'a limits::Cells,
+    /// Who has no limit.
+    pub without: &'a limits::Banner,
 }
 
 impl Index {
@@ -401,6 +424,8 @@ impl Index {
             counts,
             groups,
             found,
+            limits,
+            without,
         } = *shown;
         let path = by.path("/members");
         let link = |change: &dyn Fn(&mut Query)| {
@@ -484,12 +509,21 @@ impl Index {
                 remove: link(&|other| other.groups.retain(|kept| kept != id)),
             });
         }
+        if query.limitless.is_some() {
+            chips.push(Chip {
+                label: "No limit".to_owned(),
+                remove: link(&|other| other.limitless = None),
+            });
+        }
         let mut hidden: Vec<(String, String)> = forms::order(query.order)
             .into_iter()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .collect();
         if let Some(status) = query.status {
             hidden.push(("status".to_owned(), status.key().to_owned()));
+        }
+        if query.limitless.is_some() {
+            hidden.push(("limit".to_owned(), "none".to_owned()));
         }
         Self {
             l,
@@ -545,7 +579,13 @@ impl Index {
             by_joined: sort(Sort::Joined),
             by_active: sort(Sort::Active),
             order: in_words(query.order).to_owned(),
-            rows: found.rows.iter().map(|row| Row::of_list(viewer, row)).collect(),
+            rows: found
+                .rows
+                .iter()
+                .map(|row| Row::of_list(viewer, row).with_limit(limits))
+                .collect(),
+            without: without.is_shown().then(|| without.clone()),
+            limit_unit: limits.head(),
             range: range(found),
             previous: found.previous.as_ref().map(|cursor| page("before", cursor)),
             next: found.next.as_ref().map(|cursor| page("after", cursor)),
@@ -625,6 +665,14 @@ impl Event {
             Some(audit::Action::MemberActivate | audit::Action::MemberRestore) => ("circle-play", "ok"),
             Some(audit::Action::MemberDisable | audit::Action::MemberRemove) => ("ban", "bad"),
             Some(audit::Action::MemberContext) => ("layers", ""),
+            Some(
+                audit::Action::LimitSet
+                | audit::Action::LimitPin
+                | audit::Action::LimitRaiseEnd
+                | audit::Action::LimitRequest
+                | audit::Action::LimitApprove
+                | audit::Action::LimitDeny,
+            ) => ("gauge", ""),
             Some(audit::Action::GroupMemberAdd | audit::Action::GroupMemberRemove) => ("tag", ""),
             Some(audit::Action::GroupMemberUpdate | audit::Action::GroupMemberExpire) => ("clock", ""),
             _ => ("history", ""),
@@ -719,6 +767,8 @@ pub struct Show {
     pub membership: OfMember,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
+    /// The member's limits; none for whom they are not shown.
+    pub limits: Option<limits::views::Panel>,
     /// The whole record.
     pub audit_href: String,
     /// The version that an act refers to.
@@ -735,6 +785,8 @@ pub struct Known<'a> {
     pub sessions: Option<usize>,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
+    /// The member's limits; none for whom they are not shown.
+    pub limits: Option<limits::views::Panel>,
 }
 
 impl Show {
@@ -745,6 +797,7 @@ impl Show {
             membership,
             sessions,
             activity,
+            limits,
         } = known;
         let status = member.state(viewer.now);
         let zone = viewer.zone.tz();
@@ -811,6 +864,7 @@ impl Show {
             facts,
             membership,
             activity,
+            limits,
             audit_href: by.path("/audit"),
             version: member.version,
         }

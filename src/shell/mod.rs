@@ -75,6 +75,7 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
             Some(pending),
         ),
         (Tab::Groups, "/groups", by.may(Permission::MemberRead), None),
+        (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
         (Tab::Settings, "/settings", by.may(Permission::OrgSettings), None),
         (Tab::Audit, "/audit", by.may(Permission::AuditRead), None),
     ];

@@ -112,6 +112,8 @@ pub enum Tab {
     Keys,
     /// Usage.
     Usage,
+    /// Limits.
+    Limits,
     /// Settings.
     Settings,
     /// Audit log.
@@ -357,6 +359,7 @@ impl Tab {
             Self::Groups => "Groups",
             Self::Keys => "API Keys",
             Self::Usage => "Usage",
+            Self::Limits => "Limits",
             Self::Settings => "Settings",
             Self::Audit => "Audit log",
         }

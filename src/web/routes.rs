@@ -66,6 +66,8 @@ pub enum Target {
     Mail,
     /// `{organization}`, by slug, on enterprise pages.
     Organization,
+    /// `{request}`, for a higher limit.
+    LimitRequest,
     /// `{token}`, a secret from a mail.
     Token,
 }

@@ -18,6 +18,7 @@ mod enterprise;
 mod groups;
 mod house;
 mod invitations;
+mod limits;
 mod matrix;
 mod members;
 mod orgs;

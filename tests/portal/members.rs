@@ -190,7 +190,11 @@ async fn nobody_is_offered_what_they_may_not_do() {
     let vic = portal.member(&org, Role::Viewer, "vic").await;
     let own = ann.get(&org.path("/members")).await.page(200);
     let menus = |page: &Page, id: &str| page.all(&format!("#a-{id} > *"));
-    assert_eq!(menus(&own, &ann.id()), ["View"], "nothing against oneself");
+    assert_eq!(
+        menus(&own, &ann.id()),
+        ["View", "Set Usage Limit"],
+        "nothing against oneself"
+    );
     let by_manager = max.get(&org.path("/members")).await.page(200);
     assert_eq!(menus(&by_manager, &ann.id()), ["View"], "nothing against a higher rank");
     assert_eq!(menus(&by_manager, &vic.id()), ["View", "Deactivate"]);
@@ -458,6 +462,7 @@ async fn plans_agree(size: usize) {
                         roles: roles.clone(),
                         groups: groups_wanted.clone(),
                         words: list::words(typed),
+                        limitless: None,
                         cursor: None,
                     };
                     let wanted = expected(&people, &groups, &query);

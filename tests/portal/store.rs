@@ -59,7 +59,7 @@ async fn every_statement_is_understood_by_the_database() {
 }
 
 /// Tables whose rows belong to an organization: a statement about them names it.
-const OWNED: [&str; 9] = [
+const OWNED: [&str; 13] = [
     "members",
     "groups",
     "group_members",
@@ -69,6 +69,10 @@ const OWNED: [&str; 9] = [
     "invite_batch_items",
     "org_domains",
     "audit",
+    "limit_settings",
+    "limit_calendars",
+    "limit_policies",
+    "limit_requests",
 ];
 
 #[test]
@@ -79,6 +83,7 @@ fn every_statement_about_an_organizations_rows_names_the_organization() {
         "token_hash = $",
         "email_key = $",
         "expires_at <= $",
+        "valid_until <= $",
         "o.id",
         "org_id = o.id",
     ];

@@ -166,6 +166,30 @@ test("the rest of an organization, and one's own pages", async ({ me, portal, ac
   await visit(me, `${portal.url}/organizations?q=a`, "find-organization");
 });
 
+test("limits: the page, the dialog, defaults, groups, requests", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const organization = me.page.url().replace(/\/members.*/, "");
+  await me.page.goto(`${organization}/members`);
+  await steps.act(me, "Farid Haddad", "Set Usage Limit");
+  await expect(me.page.getByRole("dialog", { name: "Set Usage Limit" })).toBeVisible();
+  await inspect(me, "limit-dialog");
+  await me.page.goto(`${organization}/members?q=Farid`);
+  const member = await steps.member(me, "Farid Haddad").getByRole("link", { name: "Farid Haddad" }).getAttribute("href");
+  await visit(me, `${new URL(member, organization).href}/limit`, "limit-page");
+  await visit(me, `${organization}/limits`, "limits");
+  const request = await me.page.getByRole("link", { name: /^Answer/ }).first().getAttribute("href");
+  const group = await me.page.getByRole("link", { name: "Engineering" }).getAttribute("href");
+  await visit(me, new URL(request, organization).href, "limit-request");
+  await visit(me, new URL(group, organization).href, "limit-group");
+  await visit(me, `${organization}/limits/members`, "limit-members");
+  await visit(me, `${organization}/limits/defaults`, "limit-defaults");
+  const changed = "monthly_mode=amount&monthly=300&daily_mode=inherit&enforcement=hard&step=preview&version=2";
+  await visit(me, `${organization}/limits/defaults?${changed}`, "limit-preview");
+  await visit(me, `${organization}/limits/request`, "limit-ask");
+});
+
 test("the Enterprise Portal", async ({ me, portal, accounts, signIn }) => {
   await signIn(me, accounts.with("Enterprise Administrator"));
   for (const page of ["", "/organizations", "/users", "/audit", "/outbox", "/settings"]) {

@@ -23,7 +23,7 @@ pub enum Standing {
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 14] = [
+pub const PERMITTED: [(Permission, &str); 18] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
@@ -36,6 +36,13 @@ pub const PERMITTED: [(Permission, &str); 14] = [
     (Permission::GroupManage, "manager administrator enterprise"),
     (Permission::OrgSettings, "administrator enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
+    (Permission::LimitSet, "administrator billing enterprise"),
+    (Permission::LimitDefault, "administrator billing enterprise"),
+    (Permission::LimitDecide, "manager administrator billing enterprise"),
+    (
+        Permission::LimitRequest,
+        "viewer member developer manager administrator",
+    ),
     (Permission::EnterpriseRead, "auditor billing enterprise"),
     (Permission::OrgManage, "enterprise"),
     (Permission::EnterpriseSettings, "enterprise"),

@@ -43,6 +43,12 @@ enum Before {
     EndsSoon,
     /// The member leads the group.
     Leads,
+    /// Default limits count for everybody.
+    Limited,
+    /// The member asks for a higher limit.
+    Asked,
+    /// The member has a limit with an end date.
+    Raised,
 }
 
 /// A request that succeeds, and what its chain holds then.
@@ -154,6 +160,67 @@ fn example(route: &Route) -> Option<Example> {
             &[("email", "new@{word}-guests.example"), ("role", "member")],
         ),
         ("POST", "/o/{org}/members/{member}/groups") => (B::OutOfGroup, &[("group", "{group}")]),
+        ("POST", "/o/{org}/members/{member}/limit") => (
+            B::Nothing,
+            &[
+                ("monthly_mode", "amount"),
+                ("monthly", "1,000"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "hard"),
+            ],
+        ),
+        ("POST", "/o/{org}/members/{member}/limit/raise/end") => (B::Raised, &[]),
+        ("POST", "/o/{org}/limits/defaults") => (
+            B::Nothing,
+            &[
+                ("monthly_mode", "amount"),
+                ("monthly", "300"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "hard"),
+                ("apply", "everyone"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/groups") => (
+            B::Nothing,
+            &[
+                ("group", "{group}"),
+                ("monthly_mode", "amount"),
+                ("monthly", "300"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "hard"),
+                ("pool_monthly_mode", "inherit"),
+                ("pool_daily_mode", "inherit"),
+                ("pool_enforcement", "hard"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/pool") => (
+            B::Nothing,
+            &[
+                ("monthly_mode", "amount"),
+                ("monthly", "30000"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "soft"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/settings") => (
+            B::Nothing,
+            &[
+                ("unit", "EUR"),
+                ("conflict", "lowest"),
+                ("anchor_day", "15"),
+                ("week_start", "7"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/request") => (
+            B::Limited,
+            &[("window", "daily"), ("amount", "90"), ("reason", "A large order")],
+        ),
+        ("POST", "/o/{org}/limits/requests/{request}/approval") => (B::Asked, &[("amount", "400")]),
+        ("POST", "/o/{org}/limits/requests/{request}/refusal") => (B::Asked, &[("answer", "Not this month")]),
         ("POST", "/o/{org}/settings") => (
             B::Nothing,
             &[
@@ -334,6 +401,25 @@ impl Stage {
                 tx.commit().await.expect("a commit");
             }
             Before::Leads => world::make_lead(portal, &self.site, self.site.member.parse().expect("an id")).await,
+            Before::Limited => world::limit_everybody(portal, &self.site.org).await,
+            Before::Asked => {
+                self.site.request = world::ask_for_more(portal, &self.site.org, self.site.user).await;
+            }
+            Before::Raised => {
+                let org = self.site.org.id.raw();
+                let member: MemberId = self.site.member.parse().expect("an id");
+                let ends = portal.clock.now().plus(Duration::from_secs(86_400)).micros();
+                raw(
+                    db,
+                    &format!(
+                        "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, valid_until, set_by, set_at)
+                         values ({}, {org}, 5, {}, 3, 500000000, 0, {ends}, 'Keeper', 0)",
+                        org << 32 | 900_000,
+                        member.raw()
+                    ),
+                )
+                .await;
+            }
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {
                 if before == Before::InvitedLate {
@@ -439,7 +525,8 @@ async fn act(
         )
         .replace("{session}", &own)
         .replace("{mail}", &own)
-        .replace("{batch}", &site.batch);
+        .replace("{batch}", &site.batch)
+        .replace("{request}", &site.request);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
         .await
         .concat();

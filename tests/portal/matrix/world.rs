@@ -7,8 +7,14 @@ use muster::{
     app::Settings,
     clock::Timestamp,
     groups,
-    ids::{BatchId, GroupId, InvitationId, MailId, MemberId, SessionId, UserId},
+    ids::{BatchId, GroupId, InvitationId, LimitRequestId, MailId, MemberId, SessionId, UserId},
     invitations::{self, Desk, Terms},
+    limits::{
+        Choice, Enforcement, Value,
+        amount::Amount,
+        defaults::{self, Defaults},
+        request,
+    },
     mail::{address::Address, links},
     members::member::{self, NewMember, Source},
     web::routes::{Route, Target},
@@ -38,8 +44,12 @@ pub struct Site {
     pub group: GroupId,
     /// A member who stands in no group.
     pub keeper: String,
+    /// A request for a higher limit, where one was made.
+    pub request: String,
     pub link: String,
     pub reset: String,
+    /// The account of the ordinary member.
+    pub user: UserId,
     /// What only this organization's people may read.
     pub canaries: Vec<String>,
 }
@@ -99,8 +109,12 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
     })
     .await;
     let http = client();
-    let own = site(&portal, "Acme Instruments", "acme").await;
-    let foreign = site(&portal, "Zyzzyva Works", "zyzzyva").await;
+    let mut own = site(&portal, "Acme Instruments", "acme").await;
+    let mut foreign = site(&portal, "Zyzzyva Works", "zyzzyva").await;
+    for site in [&mut own, &mut foreign] {
+        site.request = ask_for_more(&portal, &site.org, site.user).await;
+        site.canaries.push(site.request.clone());
+    }
     let elsewhere = portal.org("Cedar").await;
     let mut people: Vec<(&'static str, Standing, Option<UserId>)> = Vec::new();
 
@@ -358,8 +372,10 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         batch,
         group: group_id,
         keeper: keeper.to_string(),
+        request: String::new(),
         link,
         reset,
+        user,
         canaries,
     }
 }
@@ -378,6 +394,39 @@ pub async fn make_lead(portal: &Portal, site: &Site, member: MemberId) {
         .await
         .expect("a lead");
     tx.commit().await.expect("a commit");
+}
+
+/// Gives the organization default limits.
+pub async fn limit_everybody(portal: &Portal, org: &Org) {
+    let amount = |credits| Choice::Set(Value::Amount(Amount::credits(credits)));
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::LimitDefault>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let new = Defaults {
+        month: amount(250),
+        day: amount(25),
+        enforcement: Enforcement::Hard,
+    };
+    defaults::set(&mut tx, &can, &new, 0, false, portal.clock.now())
+        .await
+        .expect("defaults");
+    tx.commit().await.expect("a commit");
+}
+
+/// Lets a member ask for more where there are default limits; the request's id.
+pub async fn ask_for_more(portal: &Portal, org: &Org, user: UserId) -> String {
+    limit_everybody(portal, org).await;
+    let client = portal.sign_in(user).await;
+    let fields = [("window", "monthly"), ("amount", "500"), ("reason", "A large order")];
+    client
+        .post(&org.path("/limits/request"), &fields)
+        .await
+        .redirects_to(&org.path("/limits/request"));
+    let open = request::list_open(&mut portal.app.db.read(), org.id, portal.clock.now())
+        .await
+        .expect("requests");
+    open.first().expect("a request").id.to_string()
 }
 
 /// Invites an address; the invitation's id and the token of its link.
@@ -503,6 +552,10 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Batch => (
             "{batch}",
             pick(&site.batch, &other.batch, BatchId::from_raw(raw).to_string()),
+        ),
+        Target::LimitRequest => (
+            "{request}",
+            pick(&site.request, &other.request, LimitRequestId::from_raw(raw).to_string()),
         ),
         Target::Session => {
             let foreign = &stranger(caller).expect("another caller").session;
