@@ -207,6 +207,8 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::orgs::routes(),
         crate::members::routes(),
         crate::shell::routes(),
+        crate::notifications::routes(),
+        crate::guide::routes(),
         crate::invitations::routes(),
         crate::auth::routes(),
     ]

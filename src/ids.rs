@@ -158,6 +158,8 @@ id! {
     MailId "mail",
     /// A password reset.
     ResetId "rst",
+    /// Something that a person is told.
+    NotificationId "ntf",
 }
 
 impl OrgId {

@@ -12,11 +12,13 @@ pub mod demo;
 pub mod enterprise;
 pub mod error;
 pub mod groups;
+pub mod guide;
 pub mod ids;
 pub mod invitations;
 pub mod jobs;
 pub mod mail;
 pub mod members;
+pub mod notifications;
 pub mod orgs;
 pub mod secret;
 pub mod shell;
@@ -32,9 +34,11 @@ pub fn statements() -> Vec<db::Statement> {
         auth::statements(),
         enterprise::statements(),
         groups::statements(),
+        guide::statements(),
         invitations::statements(),
         mail::statements(),
         members::statements(),
+        notifications::statements(),
         orgs::statements(),
         shell::statements(),
     ]

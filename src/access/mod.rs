@@ -6,5 +6,5 @@ pub mod session;
 pub mod store;
 
 pub(crate) use can::acting;
-pub use can::{Acting, Can, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
+pub use can::{Acting, Can, Display, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
 pub use permission::{EnterpriseRole, Permission, Right, Role};

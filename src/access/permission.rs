@@ -76,6 +76,7 @@ impl Role {
             P::OrgSettings | P::MemberManage | P::MemberDisable | P::RoleAssign | P::AuditRead | P::GroupManage => {
                 matches!(self, Self::Administrator)
             }
+            P::SettingsRead | P::BillingManage => matches!(self, Self::Administrator),
             P::EnterpriseRead | P::OrgManage | P::EnterpriseSettings | P::EnterpriseAudit | P::OperateMail => false,
         }
     }
@@ -112,10 +113,13 @@ impl EnterpriseRole {
         use Permission as P;
         match self {
             Self::Administrator => true,
-            Self::BillingManager => matches!(permission, P::MemberRead | P::EnterpriseRead),
+            Self::BillingManager => matches!(
+                permission,
+                P::MemberRead | P::EnterpriseRead | P::SettingsRead | P::BillingManage
+            ),
             Self::Auditor => matches!(
                 permission,
-                P::MemberRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
+                P::MemberRead | P::SettingsRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
             ),
         }
     }
@@ -140,6 +144,10 @@ pub enum Permission {
     GroupManage,
     /// Change the organization's settings.
     OrgSettings,
+    /// See the organization's settings, policies and subscription.
+    SettingsRead,
+    /// Keep the organization's seats and subscription record.
+    BillingManage,
     /// Read the organization's audit log.
     AuditRead,
     /// See the enterprise portal.
@@ -156,7 +164,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::MemberRead,
         Self::MemberManage,
         Self::MemberSuspend,
@@ -165,6 +173,8 @@ impl Permission {
         Self::InviteCreate,
         Self::GroupManage,
         Self::OrgSettings,
+        Self::SettingsRead,
+        Self::BillingManage,
         Self::AuditRead,
         Self::EnterpriseRead,
         Self::OrgManage,
@@ -183,6 +193,8 @@ impl Permission {
             Self::InviteCreate => "invite people",
             Self::GroupManage => "manage groups",
             Self::OrgSettings => "change the settings of this organization",
+            Self::SettingsRead => "see the settings of this organization",
+            Self::BillingManage => "change the subscription of this organization",
             Self::AuditRead => "read the audit log",
             Self::EnterpriseRead => "open the Enterprise Portal",
             Self::OrgManage => "create, rename or archive organizations",
@@ -195,7 +207,7 @@ impl Permission {
     pub const fn reads(self) -> bool {
         matches!(
             self,
-            Self::MemberRead | Self::AuditRead | Self::EnterpriseRead | Self::EnterpriseAudit
+            Self::MemberRead | Self::SettingsRead | Self::AuditRead | Self::EnterpriseRead | Self::EnterpriseAudit
         )
     }
 }
@@ -231,6 +243,10 @@ rights! {
     GroupManage,
     /// See [`Permission::OrgSettings`].
     OrgSettings,
+    /// See [`Permission::SettingsRead`].
+    SettingsRead,
+    /// See [`Permission::BillingManage`].
+    BillingManage,
     /// See [`Permission::AuditRead`].
     AuditRead,
     /// See [`Permission::EnterpriseRead`].

@@ -195,6 +195,30 @@ pub enum Change {
     Removed,
 }
 
+/// What became of an invitation, told to its sender.
+pub struct InvitationNews {
+    /// Where to.
+    pub organization: Name,
+    /// Who was invited.
+    pub address: Address,
+    /// Whether the person joined; else the mail came back.
+    pub accepted: bool,
+    /// The page of the invitations, or of the members.
+    pub link: Url,
+}
+
+/// Somebody signed in from a device that was not seen before.
+pub struct NewSignIn {
+    /// When, with the zone.
+    pub at: String,
+    /// The kind of device, in our own words.
+    pub device: String,
+    /// From which network address.
+    pub from: String,
+    /// The page of the own sessions.
+    pub link: Url,
+}
+
 /// A mail, before it is put into words.
 pub enum Message {
     /// The invitation itself.
@@ -213,6 +237,10 @@ pub enum Message {
     AddedToOrganization(AddedToOrganization),
     /// A notice of other rights.
     AccessChanged(AccessChanged),
+    /// A notice of what became of an invitation.
+    InvitationNews(InvitationNews),
+    /// A notice of a sign-in from a new device.
+    NewSignIn(NewSignIn),
 }
 
 /// A mail in words.
@@ -238,6 +266,8 @@ impl Message {
             Self::RenewalRequested(_) => "renewal_requested",
             Self::AddedToOrganization(_) => "added_to_organization",
             Self::AccessChanged(_) => "access_changed",
+            Self::InvitationNews(_) => "invitation_news",
+            Self::NewSignIn(_) => "new_sign_in",
         }
     }
 
@@ -284,6 +314,16 @@ impl Message {
                 Text::AccessChanged { m, portal }.render()?,
                 Html::AccessChanged { m, portal }.render()?,
             ),
+            Self::InvitationNews(m) => (
+                Subject::InvitationNews { m }.render()?,
+                Text::InvitationNews { m, portal }.render()?,
+                Html::InvitationNews { m, portal }.render()?,
+            ),
+            Self::NewSignIn(m) => (
+                Subject::NewSignIn.render()?,
+                Text::NewSignIn { m, portal }.render()?,
+                Html::NewSignIn { m, portal }.render()?,
+            ),
         };
         Ok(Rendered {
             subject,
@@ -302,8 +342,8 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, Invitation, PasswordChanged, PasswordReset, RenewalRequested,
-        VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, Invitation, InvitationNews, NewSignIn, PasswordChanged,
+        PasswordReset, RenewalRequested, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -324,6 +364,10 @@ mod files {
         AddedToOrganization { m: &'a AddedToOrganization },
         #[template(path = "mail/access_changed/subject.txt")]
         AccessChanged { m: &'a AccessChanged },
+        #[template(path = "mail/invitation_news/subject.txt")]
+        InvitationNews { m: &'a InvitationNews },
+        #[template(path = "mail/new_sign_in/subject.txt")]
+        NewSignIn,
     }
 
     #[derive(Template)]
@@ -347,6 +391,10 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.txt")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/invitation_news/body.txt")]
+        InvitationNews { m: &'a InvitationNews, portal: &'a str },
+        #[template(path = "mail/new_sign_in/body.txt")]
+        NewSignIn { m: &'a NewSignIn, portal: &'a str },
     }
 
     #[derive(Template)]
@@ -370,6 +418,10 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.html")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/invitation_news/body.html")]
+        InvitationNews { m: &'a InvitationNews, portal: &'a str },
+        #[template(path = "mail/new_sign_in/body.html")]
+        NewSignIn { m: &'a NewSignIn, portal: &'a str },
     }
 }
 
@@ -533,6 +585,18 @@ mod tests {
                 organization: organization.clone(),
                 address: jonas.clone(),
                 link: link("/o/kestrel/invites"),
+            }),
+            Message::InvitationNews(InvitationNews {
+                organization: organization.clone(),
+                address: jonas.clone(),
+                accepted: false,
+                link: link("/o/kestrel/invites"),
+            }),
+            Message::NewSignIn(NewSignIn {
+                at: "Friday, 20 November 2026, 14:02 (UTC)".to_owned(),
+                device: "Firefox on Linux".to_owned(),
+                from: "203.0.113.9".to_owned(),
+                link: link("/me/security"),
             }),
             Message::AddedToOrganization(AddedToOrganization {
                 organization,

@@ -22,8 +22,9 @@ use crate::{
     },
     app::App,
     audit,
+    auth::profile,
     error::Result,
-    groups, orgs, shell,
+    groups, guide, orgs, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -55,7 +56,10 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
         groups: &all_groups,
         found: &found,
     };
-    let page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    let mut page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    if !ctx.hx.on {
+        page.start = guide::card(&app, &by).await?;
+    }
     if ctx.hx.on {
         respond::page(&page.as_rows())
     } else {
@@ -74,6 +78,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     let mut db = app.db.read();
     let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
     let is_self = member.user_id == by.user_id();
+    let profile = profile::find(&mut db, member.user_id).await?;
     let sessions = if is_self || by.may(Permission::MemberDisable) {
         Some(session::list(&mut db, member.user_id, app.clock.now()).await?.len())
     } else {
@@ -93,6 +98,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         Known {
             member,
             groups: &groups,
+            profile: &profile,
             sessions,
             activity,
         },
