@@ -21,7 +21,7 @@ pub enum Standing {
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 14] = [
+pub const PERMITTED: [(Permission, &str); 16] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
@@ -33,6 +33,8 @@ pub const PERMITTED: [(Permission, &str); 14] = [
     (Permission::InviteCreate, "manager administrator enterprise"),
     (Permission::GroupManage, "administrator enterprise"),
     (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::SettingsRead, "administrator auditor billing enterprise"),
+    (Permission::BillingManage, "administrator billing enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
     (Permission::EnterpriseRead, "auditor billing enterprise"),
     (Permission::OrgManage, "enterprise"),
@@ -127,6 +129,13 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         Needs::Enterprise(_) => {}
     }
     match route.target {
+        // Whoever shares an organization with its person may see a picture, and the enterprise sees all.
+        Target::Picture => match (standing, thing) {
+            (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign) | (Standing::Role(_), Thing::Fitting) => {
+                Expect::Allowed
+            }
+            _ => Expect::NoThing,
+        },
         Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
         Target::None => Expect::Allowed,
         Target::Token if thing == Thing::Fitting && route.path != "/setup/{token}" => Expect::Allowed,
