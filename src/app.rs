@@ -208,6 +208,8 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::members::routes(),
         crate::groups::routes(),
         crate::shell::routes(),
+        crate::notifications::routes(),
+        crate::guide::routes(),
         crate::invitations::routes(),
         crate::limits::routes(),
         crate::auth::routes(),

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     ids::{MemberId, OrgId, SessionId, UserId},
     record,
-    web::request::Trace,
+    web::{locale::Locale, request::Trace},
 };
 
 /// Whoever is signed in.
@@ -33,15 +33,39 @@ pub struct Person {
     pub theme: i64,
     /// Whether the address was proved by mail; false while another person vouches for it.
     pub email_proved: bool,
+    /// How pages look to this person, and this person on pages.
+    pub display: Display,
+}
+
+/// What a person chose for pages.
+#[derive(Debug, Clone, Default)]
+pub struct Display {
+    /// The own zone; none for the organization's.
+    pub zone: Option<Zone>,
+    /// The formats of dates and numbers.
+    pub locale: Locale,
+    /// Whether more is to fit on a screen.
+    pub compact: bool,
+    /// The key of the own picture, empty for none.
+    pub picture: String,
 }
 
 impl Person {
     /// Reads who calls from what the session middleware loaded; `None` when nobody is signed in.
     pub fn of(req: &HttpRequest) -> Option<Self> {
-        type Loaded = (i64, i64, String, String, Option<i64>, i64, i64);
+        type Loaded = (
+            i64,
+            i64,
+            String,
+            String,
+            Option<i64>,
+            i64,
+            i64,
+            (String, String, bool, String),
+        );
         let session = req.get_session();
         let entries = session.entries();
-        let (session, id, name, email, enterprise_role, theme, proof): Loaded =
+        let (session, id, name, email, enterprise_role, theme, proof, (zone, locale, compact, picture)): Loaded =
             serde_json::from_str(entries.get(session::CALLER)?).ok()?;
         let enterprise_role = match enterprise_role {
             Some(70) => Some(EnterpriseRole::Auditor),
@@ -57,6 +81,12 @@ impl Person {
             session: SessionId::from_raw(session),
             theme,
             email_proved: proof == 2,
+            display: Display {
+                zone: Zone::find(&zone),
+                locale: Locale::find(&locale).unwrap_or_default(),
+                compact,
+                picture,
+            },
         })
     }
 }
@@ -175,6 +205,11 @@ impl<P> Can<P> {
     /// The organization.
     pub const fn org(&self) -> &OrgRef {
         &self.org
+    }
+    /// The zone in which the caller reads times: the own one, else the organization's.
+    pub fn zone(&self) -> &Zone {
+        let own = self.person.as_ref().and_then(|person| person.display.zone.as_ref());
+        own.unwrap_or(&self.org.zone)
     }
     /// The caller's own membership; none for enterprise access and the operator.
     pub const fn member(&self) -> Option<MemberId> {

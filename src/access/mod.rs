@@ -7,6 +7,6 @@ pub mod session;
 pub mod store;
 
 pub(crate) use can::acting;
-pub use can::{Acting, Can, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
+pub use can::{Acting, Can, Display, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
 pub use group::{GroupCan, GroupDuty, GroupLead, GroupRead, sees_all_groups};
 pub use permission::{EnterpriseRole, Permission, Right, Role};

@@ -85,6 +85,7 @@ impl Role {
             | P::LimitDefault => {
                 matches!(self, Self::Administrator)
             }
+            P::SettingsRead | P::BillingManage => matches!(self, Self::Administrator),
             P::EnterpriseRead | P::OrgManage | P::EnterpriseSettings | P::EnterpriseAudit | P::OperateMail => false,
         }
     }
@@ -125,11 +126,17 @@ impl EnterpriseRole {
             Self::Administrator => true,
             Self::BillingManager => matches!(
                 permission,
-                P::MemberRead | P::EnterpriseRead | P::LimitSet | P::LimitDefault | P::LimitDecide
+                P::MemberRead
+                    | P::EnterpriseRead
+                    | P::LimitSet
+                    | P::LimitDefault
+                    | P::LimitDecide
+                    | P::SettingsRead
+                    | P::BillingManage
             ),
             Self::Auditor => matches!(
                 permission,
-                P::MemberRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
+                P::MemberRead | P::SettingsRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
             ),
         }
     }
@@ -154,6 +161,10 @@ pub enum Permission {
     GroupManage,
     /// Change the organization's settings.
     OrgSettings,
+    /// See the organization's settings, policies and subscription.
+    SettingsRead,
+    /// Keep the organization's seats and subscription record.
+    BillingManage,
     /// Read the organization's audit log.
     AuditRead,
     /// Set the limits of members.
@@ -178,7 +189,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::MemberRead,
         Self::MemberManage,
         Self::MemberSuspend,
@@ -187,6 +198,8 @@ impl Permission {
         Self::InviteCreate,
         Self::GroupManage,
         Self::OrgSettings,
+        Self::SettingsRead,
+        Self::BillingManage,
         Self::AuditRead,
         Self::LimitSet,
         Self::LimitDefault,
@@ -209,6 +222,8 @@ impl Permission {
             Self::InviteCreate => "invite people",
             Self::GroupManage => "manage groups",
             Self::OrgSettings => "change the settings of this organization",
+            Self::SettingsRead => "see the settings of this organization",
+            Self::BillingManage => "change the subscription of this organization",
             Self::AuditRead => "read the audit log",
             Self::LimitSet => "set limits",
             Self::LimitDefault => "set default limits",
@@ -225,7 +240,7 @@ impl Permission {
     pub const fn reads(self) -> bool {
         matches!(
             self,
-            Self::MemberRead | Self::AuditRead | Self::EnterpriseRead | Self::EnterpriseAudit
+            Self::MemberRead | Self::SettingsRead | Self::AuditRead | Self::EnterpriseRead | Self::EnterpriseAudit
         )
     }
 }
@@ -261,6 +276,10 @@ rights! {
     GroupManage,
     /// See [`Permission::OrgSettings`].
     OrgSettings,
+    /// See [`Permission::SettingsRead`].
+    SettingsRead,
+    /// See [`Permission::BillingManage`].
+    BillingManage,
     /// See [`Permission::AuditRead`].
     AuditRead,
     /// See [`Permission::LimitSet`].

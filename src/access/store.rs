@@ -28,6 +28,14 @@ record! {
         pub theme: i64,
         /// Whether the address is not proved yet and a code may be entered.
         pub email_proof: i64,
+        /// Their own zone.
+        pub zone: Option<String>,
+        /// Their formats.
+        pub locale: Option<String>,
+        /// Their density.
+        pub compact: Option<bool>,
+        /// The key of their picture.
+        pub picture: Option<String>,
     }
 }
 
@@ -57,8 +65,9 @@ record! {
 
 sql! {
     CALLER: (Vec<u8>, Timestamp) => Caller =
-        "select s.id as session_id, s.seen_at, s.user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof
-         from sessions s join users u on u.id = s.user_id
+        "select s.id as session_id, s.seen_at, s.user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof,
+                p.zone, p.locale, p.compact, p.picture
+         from sessions s join users u on u.id = s.user_id left join profiles p on p.user_id = s.user_id
          where s.token_hash = $1 and s.idle_until > $2 and s.expires_at > $2 and u.state = 1";
     TOUCH: (Vec<u8>, Timestamp, Timestamp) => () = "update sessions set seen_at = $2, idle_until = $3 where token_hash = $1 and seen_at < $2";
     DELETE: (Vec<u8>) => () = "delete from sessions where token_hash = $1";

@@ -27,6 +27,8 @@ actions! {
     OrgRename "organization.rename" "Organization renamed",
     OrgArchive "organization.archive" "Organization archived",
     OrgRestore "organization.restore" "Organization restored",
+    SubscriptionUpdate "organization.subscription" "Subscription record changed",
+    TrainingUpdate "organization.training" "Training resources changed",
     MemberCreate "member.create" "Member added",
     MemberJoin "member.join" "Joined",
     MemberUpdate "member.update" "Member changed",

@@ -7,11 +7,15 @@ use crate::{
     access::{
         self, Can, EnterpriseRole, GroupCan, Person, Right, Role,
         permission::{
-            GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable, MemberManage, MemberSuspend,
+            BillingManage, GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable,
+            MemberManage, MemberSuspend, OrgSettings,
         },
     },
     audit::Actor,
-    auth::account::{self, NewAccount, Proof},
+    auth::{
+        account::{self, NewAccount, Proof},
+        profile,
+    },
     clock::{Timestamp, hours, minutes},
     db::{Db, Tx},
     error::{Error, Result},
@@ -29,7 +33,11 @@ use crate::{
     },
     mail::{Mail, address::Address, outbox, transport::Outcome},
     members::member::{self, NewMember, Source},
-    orgs::{self, NewOrg},
+    orgs::{
+        self, NewOrg,
+        subscription::{self, Subscription},
+        training::{self, Resource},
+    },
     secret::Keys,
 };
 
@@ -370,6 +378,8 @@ enum Act {
     Context(&'static Belonging),
     /// Somebody was here.
     See(&'static Belonging),
+    /// A founder writes down what was agreed, what new people can learn from, and how to be reached.
+    Equip(&'static Belonging),
     /// An administrator ends or pauses a membership.
     End(&'static Belonging),
     /// A founder names a group's lead.
@@ -432,6 +442,9 @@ fn acts() -> Vec<(u64, Act)> {
     }
     acts.extend(LED.iter().map(|led| (led.ago, Act::Lead(led))));
     acts.extend(STAYS.iter().map(|stay| (stay.ago, Act::Leave(stay))));
+    if let Some(founder) = founder(KESTREL) {
+        acts.push((30 * DAY, Act::Equip(founder)));
+    }
     for (email, role) in OVERSEERS {
         let joined = BELONGINGS
             .iter()
@@ -526,6 +539,7 @@ impl History<'_> {
                 Ok(())
             }
             Act::See(belonging) => member::touch_active(tx, self.member(belonging)?, then).await,
+            Act::Equip(founder) => self.equip(tx, founder, then).await,
             Act::End(belonging) => self.end(tx, belonging, then).await,
             Act::Lead(led) => self.lead(tx, led, then).await,
             Act::Leave(stay) => self.leave(tx, stay, then).await,
@@ -632,6 +646,42 @@ impl History<'_> {
         let id = member::join(tx, &by, self.org(belonging.org)?, new, then).await?;
         self.members.insert((belonging.org, belonging.email), id);
         Ok(())
+    }
+
+    async fn equip(&mut self, tx: &mut Tx, founder: &'static Belonging, then: Timestamp) -> Result<()> {
+        let by = self.founder::<BillingManage>(tx, founder.org, then).await?;
+        let agreed = Subscription {
+            plan: "Business".to_owned(),
+            seats: Some(40),
+            renews_on: "2027-03-31".to_owned(),
+            reference: "HG-2026-0417".to_owned(),
+            billing_contact: "finance@halden.example".to_owned(),
+            version: 0,
+        };
+        subscription::update(tx, &by, agreed, then).await?;
+        let by = self.founder::<OrgSettings>(tx, founder.org, then).await?;
+        let resource = |title: &str, url: &str, description: &str| Resource {
+            title: title.to_owned(),
+            url: url.to_owned(),
+            description: description.to_owned(),
+        };
+        let resources = [
+            resource(
+                "First steps",
+                "https://learn.halden.example/first-steps",
+                "Twenty minutes, with exercises.",
+            ),
+            resource(
+                "Working with models",
+                "https://learn.halden.example/models",
+                "What they cost, and when to stop.",
+            ),
+        ];
+        training::update(tx, &by, &resources, 0, then).await?;
+        let (user, _) = self.user(founder.email)?;
+        let account = account::find(tx, user).await?.ok_or(Error::NotFound)?;
+        let client = self.client(founder.email)?;
+        profile::update_contact(tx, &client, &account, "+49 30 5550 101", "Room 2.14", then).await
     }
 
     async fn end(&mut self, tx: &mut Tx, belonging: &'static Belonging, then: Timestamp) -> Result<()> {
@@ -803,6 +853,7 @@ impl History<'_> {
             session: SessionId::from_raw(0),
             theme: 0,
             email_proved: true,
+            display: access::Display::default(),
         };
         access::acting(tx, self.client(email)?, person, self.org(org)?, then).await
     }

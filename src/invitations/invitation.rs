@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 pub use super::store::Invitation;
 use super::{
+    acceptance,
     addresses::Address,
     bulk::{self, Verdict},
     list::names,
@@ -469,6 +470,8 @@ pub async fn delivery_changed(
             )
         };
         audit::record(tx, by, Some(org), entry, now).await?;
+        let place = store::find_place(tx, org).await?;
+        acceptance::tell_inviter(tx, &found, &place, None, now).await?;
     }
     Ok(())
 }

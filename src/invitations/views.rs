@@ -39,8 +39,15 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row as `org` shows it at `now`; `link` is empty when it is not to be shown, `may_act` when the caller may change it.
-    pub fn new(of: &Invitation, org: &OrgRef, link: Option<String>, may_act: bool, now: Timestamp) -> Self {
+    /// The row as `org` shows it at `now`, with times in `zone`; `link` is empty when it is not to be shown, `may_act` when the caller may change it.
+    pub fn new(
+        of: &Invitation,
+        org: &OrgRef,
+        zone: &Zone,
+        link: Option<String>,
+        may_act: bool,
+        now: Timestamp,
+    ) -> Self {
         let status = of.status(now);
         let (note, note_class) = note(of, status);
         let link = link.filter(|_| status == Status::Pending).unwrap_or_default();
@@ -52,12 +59,12 @@ impl Row {
             role: of.role.title().to_owned(),
             path: org.path(&format!("/invites/{}", of.id)),
             organization: org.name.clone(),
-            validity: validity(of, status, &org.zone, now),
+            validity: validity(of, status, zone, now),
             note,
             note_class,
             tail: format!("…{end}"),
             link,
-            created: date_time(of.created_at.micros(), &org.zone.tz()),
+            created: date_time(of.created_at.micros(), &zone.tz()),
             created_iso: iso(of.created_at.micros()),
             may_delete: open && may_act,
             may_renew: status == Status::Pending && may_act,
@@ -236,6 +243,7 @@ impl From<&Candidate> for CandidateView {
             | Verdict::Reported
             | Verdict::Disabled
             | Verdict::AccountDisabled
+            | Verdict::NoSeat
             | Verdict::Bounced => (of.verdict.note(&of.text), "warn"),
             _ => (of.verdict.note(&of.text), "faint"),
         };

@@ -22,6 +22,7 @@ use crate::{
         transport::Outcome,
     },
     members::member,
+    notifications,
 };
 
 /// How often the outbox is looked at.
@@ -164,6 +165,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     session::prune(&mut tx, now).await?;
     invitations::remind_due(&mut tx, now).await?;
     auth::prune(&mut tx, now).await?;
+    notifications::prune(&mut tx, now).await?;
     member::expire_due(&mut tx, &Actor::system(&app.keys), now).await?;
     groups::warn_due(&mut tx, now).await?;
     groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;

@@ -244,6 +244,30 @@ pub enum Change {
     Removed,
 }
 
+/// What became of an invitation, told to its sender.
+pub struct InvitationNews {
+    /// Where to.
+    pub organization: Name,
+    /// Who was invited.
+    pub address: Address,
+    /// Whether the person joined; else the mail came back.
+    pub accepted: bool,
+    /// The page of the invitations, or of the members.
+    pub link: Url,
+}
+
+/// Somebody signed in from a device that was not seen before.
+pub struct NewSignIn {
+    /// When, with the zone.
+    pub at: String,
+    /// The kind of device, in our own words.
+    pub device: String,
+    /// From which network address.
+    pub from: String,
+    /// The page of the own sessions.
+    pub link: Url,
+}
+
 /// A mail, before it is put into words.
 pub enum Message {
     /// The invitation itself.
@@ -268,6 +292,10 @@ pub enum Message {
     LimitRequested(LimitRequested),
     /// The answer to such a wish.
     LimitDecided(LimitDecided),
+    /// A notice of what became of an invitation.
+    InvitationNews(InvitationNews),
+    /// A notice of a sign-in from a new device.
+    NewSignIn(NewSignIn),
 }
 
 /// A mail in words.
@@ -296,6 +324,8 @@ impl Message {
             Self::GroupEnding(_) => "group_ending",
             Self::LimitRequested(_) => "limit_requested",
             Self::LimitDecided(_) => "limit_decided",
+            Self::InvitationNews(_) => "invitation_news",
+            Self::NewSignIn(_) => "new_sign_in",
         }
     }
 
@@ -357,6 +387,16 @@ impl Message {
                 Text::LimitDecided { m, portal }.render()?,
                 Html::LimitDecided { m, portal }.render()?,
             ),
+            Self::InvitationNews(m) => (
+                Subject::InvitationNews { m }.render()?,
+                Text::InvitationNews { m, portal }.render()?,
+                Html::InvitationNews { m, portal }.render()?,
+            ),
+            Self::NewSignIn(m) => (
+                Subject::NewSignIn.render()?,
+                Text::NewSignIn { m, portal }.render()?,
+                Html::NewSignIn { m, portal }.render()?,
+            ),
         };
         Ok(Rendered {
             subject,
@@ -375,8 +415,8 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, LimitDecided, LimitRequested,
-        PasswordChanged, PasswordReset, RenewalRequested, VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, InvitationNews, LimitDecided,
+        LimitRequested, NewSignIn, PasswordChanged, PasswordReset, RenewalRequested, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -403,6 +443,10 @@ mod files {
         LimitRequested { m: &'a LimitRequested },
         #[template(path = "mail/limit_decided/subject.txt")]
         LimitDecided { m: &'a LimitDecided },
+        #[template(path = "mail/invitation_news/subject.txt")]
+        InvitationNews { m: &'a InvitationNews },
+        #[template(path = "mail/new_sign_in/subject.txt")]
+        NewSignIn,
     }
 
     #[derive(Template)]
@@ -432,6 +476,10 @@ mod files {
         LimitRequested { m: &'a LimitRequested, portal: &'a str },
         #[template(path = "mail/limit_decided/body.txt")]
         LimitDecided { m: &'a LimitDecided, portal: &'a str },
+        #[template(path = "mail/invitation_news/body.txt")]
+        InvitationNews { m: &'a InvitationNews, portal: &'a str },
+        #[template(path = "mail/new_sign_in/body.txt")]
+        NewSignIn { m: &'a NewSignIn, portal: &'a str },
     }
 
     #[derive(Template)]
@@ -461,6 +509,10 @@ mod files {
         LimitRequested { m: &'a LimitRequested, portal: &'a str },
         #[template(path = "mail/limit_decided/body.html")]
         LimitDecided { m: &'a LimitDecided, portal: &'a str },
+        #[template(path = "mail/invitation_news/body.html")]
+        InvitationNews { m: &'a InvitationNews, portal: &'a str },
+        #[template(path = "mail/new_sign_in/body.html")]
+        NewSignIn { m: &'a NewSignIn, portal: &'a str },
     }
 }
 
@@ -624,6 +676,18 @@ mod tests {
                 organization: organization.clone(),
                 address: jonas.clone(),
                 link: link("/o/kestrel/invites"),
+            }),
+            Message::InvitationNews(InvitationNews {
+                organization: organization.clone(),
+                address: jonas.clone(),
+                accepted: false,
+                link: link("/o/kestrel/invites"),
+            }),
+            Message::NewSignIn(NewSignIn {
+                at: "Friday, 20 November 2026, 14:02 (UTC)".to_owned(),
+                device: "Firefox on Linux".to_owned(),
+                from: "203.0.113.9".to_owned(),
+                link: link("/me/security"),
             }),
             Message::AddedToOrganization(AddedToOrganization {
                 organization,

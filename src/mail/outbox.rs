@@ -145,6 +145,26 @@ pub enum Mail {
         /// Whom to ask.
         contact: String,
     },
+    /// What became of an invitation, to its sender.
+    InvitationNews {
+        /// Where to.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// Who was invited.
+        invited: String,
+        /// Whether the person joined; else the mail came back.
+        accepted: bool,
+    },
+    /// A sign-in from a device that was not seen before.
+    NewSignIn {
+        /// When.
+        at: Timestamp,
+        /// The kind of device, in our own words.
+        device: String,
+        /// From which network address.
+        from: String,
+    },
 }
 
 impl Mail {
@@ -304,6 +324,26 @@ impl Mail {
                     },
                 },
                 contact: Address::parse(contact).ok(),
+            }),
+            Self::InvitationNews {
+                organization,
+                slug,
+                invited,
+                accepted,
+            } => {
+                let page = if *accepted { "members" } else { "invites" };
+                Message::InvitationNews(message::InvitationNews {
+                    organization: Name::organization(organization),
+                    address: Address::parse(invited).map_err(|error| Error::Internal(error.to_string()))?,
+                    accepted: *accepted,
+                    link: url(settings.link(&format!("/o/{slug}/{page}")))?,
+                })
+            }
+            Self::NewSignIn { at, device, from } => Message::NewSignIn(message::NewSignIn {
+                at: when(*at, &Zone::find_or_utc("UTC")),
+                device: device.clone(),
+                from: from.clone(),
+                link: url(settings.link("/me/security"))?,
             }),
         })
     }

@@ -15,6 +15,7 @@ use crate::{
     ids::{GroupId, MemberId, UserId},
     invitations::invitation,
     mail::{self, Mail, address::Address},
+    notifications::{self, Kind, News},
     orgs,
     secret::Keys,
 };
@@ -100,6 +101,7 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
     };
     let id = member::join(tx, by.actor(), org.id, joining, now).await?;
     invitation::end_for(tx, org.id, &new.email, user, now).await?;
+    let first = !has_password;
     let set_password = if has_password {
         None
     } else {
@@ -112,7 +114,21 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
         by: by.person().map(|person| (person.name.clone(), person.email.clone())),
         set_password,
     };
-    mail::enqueue(tx, Some(org.id), &new.email, &message, now).await?;
+    let mut mail = Some((new.email.clone(), message));
+    if let Some((to, message)) = mail.take_if(|_| first) {
+        // The link to set a password is no news but the way in.
+        mail::enqueue(tx, Some(org.id), &to, &message, now).await?;
+    }
+    let news = News {
+        to: user,
+        org: Some(org.id),
+        subject: format!("You were added to {} as {}.", org.name, new.role.title()),
+        link: org.path("/members"),
+        mail,
+    };
+    if by.user_id() != user {
+        notifications::notify(tx, Kind::Added, news, now).await?;
+    }
     Ok(Added {
         id,
         name,

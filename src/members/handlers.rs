@@ -22,9 +22,10 @@ use crate::{
     },
     app::App,
     audit,
+    auth::profile,
     error::Result,
     groups::{self, views::OfMember},
-    limits, orgs, shell,
+    guide, limits, orgs, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -62,7 +63,10 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
         limits: &limits,
         without: &without,
     };
-    let page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    let mut page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    if !ctx.hx.on {
+        page.start = guide::card(&app, &by).await?;
+    }
     if ctx.hx.on {
         respond::page(&page.as_rows())
     } else {
@@ -87,6 +91,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     };
     let membership = OfMember::new(by, member.id, &belongings, &all_groups, app.clock.now());
     let is_self = member.user_id == by.user_id();
+    let profile = profile::find(&mut db, member.user_id).await?;
     let sessions = if is_self || by.may(Permission::MemberDisable) {
         Some(session::list(&mut db, member.user_id, app.clock.now()).await?.len())
     } else {
@@ -107,6 +112,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         Known {
             member,
             membership,
+            profile: &profile,
             sessions,
             activity,
             limits,

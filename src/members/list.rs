@@ -753,7 +753,7 @@ fn text(engine: Engine, key: Key, shape: Shape) -> String {
         }
     };
     format!(
-        "with {found} select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role, p.k1, p.k2, (select string_agg(cast(g.id as text) || '\u{1f}' || g.name, '\u{1e}' order by g.name_key, g.id) from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from p join members m on m.id = p.id join users u on u.id = m.user_id order by p.k1 {up}, p.k2 {up}, p.id {up}"
+        "with {found} select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, p.k1, p.k2, (select string_agg(cast(g.id as text) || '\u{1f}' || g.name, '\u{1e}' order by g.name_key, g.id) from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from p join members m on m.id = p.id join users u on u.id = m.user_id order by p.k1 {up}, p.k2 {up}, p.id {up}"
     )
 }
 

@@ -10,14 +10,17 @@ use super::{
 use crate::{
     access::{Can, EnterpriseRole, Permission, Role},
     audit,
+    auth::profile::Profile,
     clock::{Timestamp, Zone},
     groups::{Belonging, Group, views::OfMember},
+    guide,
     ids::{GroupId, UserId},
     limits,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
         layout::{Chip, Choice, Fact, FilterLink, Layout, Sort as SortLink, Tag, hue, initials},
+        middleware::picture_of,
     },
 };
 
@@ -52,7 +55,7 @@ impl Viewer {
             may_manage: by.may(Permission::MemberManage),
             may_limit: by.may(Permission::LimitSet),
             names_only: by.role() == Some(Role::Member) && enterprise.is_none(),
-            zone: by.org().zone.clone(),
+            zone: by.zone().clone(),
             now,
             base: by.path("/members"),
         }
@@ -140,6 +143,8 @@ pub struct Row {
     pub initials: String,
     /// For the avatar.
     pub hue: u8,
+    /// The address of the picture; none for initials.
+    pub picture: Option<String>,
     /// Whether it is the viewer.
     pub you: bool,
     /// The member's page.
@@ -203,6 +208,7 @@ impl Row {
             email: row.email.clone(),
             initials: initials(&row.name),
             hue: hue(row.id.raw()),
+            picture: picture_of(row.picture.as_deref().unwrap_or_default()),
             href: format!("{}/{}", viewer.base, row.id),
             role: row.role.title().to_owned(),
             is_admin: row.role == Role::Administrator,
@@ -231,6 +237,7 @@ impl Row {
             email: member.email.clone(),
             initials: initials(&member.name),
             hue: hue(member.id.raw()),
+            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
             href: format!("{}/{}", viewer.base, member.id),
             role: member.role.title().to_owned(),
             is_admin: member.role == Role::Administrator,
@@ -323,6 +330,8 @@ pub struct Index {
     pub l: Layout,
     /// Whether only the results are asked for.
     pub partial: bool,
+    /// Getting started, while it is shown.
+    pub start: Option<guide::views::Card>,
     /// The list's path.
     pub path: String,
     /// The organization's name.
@@ -528,6 +537,7 @@ impl Index {
         Self {
             l,
             partial,
+            start: None,
             organization: by.org().name.clone(),
             total: counts.total(),
             active: counts.of(Some(Status::Active), &[]),
@@ -729,6 +739,8 @@ pub struct Show {
     pub initials: String,
     /// For the avatar.
     pub hue: u8,
+    /// The address of the picture; none for initials.
+    pub picture: Option<String>,
     /// Whether it is the viewer.
     pub you: bool,
     /// The role's name.
@@ -781,6 +793,8 @@ pub struct Known<'a> {
     pub member: &'a Member,
     /// Their groups.
     pub membership: OfMember,
+    /// How they are reached.
+    pub profile: &'a Profile,
     /// How many sessions are open; none for whom it is not shown.
     pub sessions: Option<usize>,
     /// What happened; none for whom it is not shown.
@@ -795,6 +809,7 @@ impl Show {
         let Known {
             member,
             membership,
+            profile,
             sessions,
             activity,
             limits,
@@ -807,6 +822,11 @@ impl Show {
         let mut fact = |label, value: String| facts.push(Fact { label, value });
         if !hidden {
             fact("Email", member.email.clone());
+            for (label, value) in [("Phone", &profile.phone), ("Contact", &profile.contact)] {
+                if !value.is_empty() {
+                    fact(label, value.clone());
+                }
+            }
         }
         fact("Role", member.role.title().to_owned());
         if let Some(role) = member.enterprise_role {
@@ -845,6 +865,7 @@ impl Show {
             name: member.name.clone(),
             initials: initials(&member.name),
             hue: hue(member.id.raw()),
+            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
             you: member.user_id == viewer.user,
             role: member.role.title().to_owned(),
             status,

@@ -70,6 +70,10 @@ pub enum Target {
     LimitRequest,
     /// `{token}`, a secret from a mail.
     Token,
+    /// `{picture}`, of a person.
+    Picture,
+    /// `{notification}`, of the caller.
+    Notification,
 }
 
 type Mount = Box<dyn Fn(Method) -> actix_web::Route + Send + Sync>;

@@ -1392,7 +1392,7 @@ async fn a_new_name_goes_everywhere() {
     .await
     .redirects_to("/me");
     let page = bob.get("/me").await.page(200);
-    page.assert_says("Your name was saved.");
+    page.assert_says("Your profile was saved.");
     assert_eq!(page.value("name").as_deref(), Some("Robert Ørsted"));
     assert!(page.first(".btn-user").contains("Robert Ørsted"));
     let mut db = portal.app.db.read();

@@ -158,6 +158,11 @@ test("the rest of an organization, and one's own pages", async ({ me, portal, ac
   await steps.manageOrganization(me, admin);
   const organization = `${portal.url}/o/${steps.slug(me)}`;
   await visit(me, `${organization}/settings`, "settings");
+  await visit(me, `${organization}/policies`, "policies");
+  await visit(me, `${organization}/getting-started`, "getting-started");
+  await visit(me, `${portal.url}/me/notifications`, "notifications");
+  await visit(me, `${portal.url}/me/notifications/preferences`, "notification-preferences");
+  await visit(me, `${portal.url}/help`, "help");
   await visit(me, `${organization}/audit`, "audit");
   await visit(me, `${organization}/members/mem_unknown`, "error-404-inside", 404);
   await visit(me, `${portal.url}/me`, "profile");

@@ -70,7 +70,7 @@ fn cells(world: &World) -> Vec<Cell> {
                     if place == Place::Missing && thing != Thing::Fitting {
                         continue;
                     }
-                    let is_own = route.target == Target::Session
+                    let is_own = matches!(route.target, Target::Session | Target::Notification)
                         || (route.needs == Needs::SignIn && route.target == Target::Invitation);
                     if is_own && thing == Thing::Fitting && caller.user.is_none() {
                         continue; // nobody has nothing

@@ -23,7 +23,7 @@ pub enum Standing {
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 18] = [
+pub const PERMITTED: [(Permission, &str); 20] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
@@ -35,6 +35,8 @@ pub const PERMITTED: [(Permission, &str); 18] = [
     (Permission::InviteCreate, "manager administrator enterprise"),
     (Permission::GroupManage, "manager administrator enterprise"),
     (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::SettingsRead, "administrator auditor billing enterprise"),
+    (Permission::BillingManage, "administrator billing enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
     (Permission::LimitSet, "administrator billing enterprise"),
     (Permission::LimitDefault, "administrator billing enterprise"),
@@ -141,6 +143,13 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         Needs::Enterprise(_) => {}
     }
     match route.target {
+        // Whoever shares an organization with its person may see a picture, and the enterprise sees all.
+        Target::Picture => match (standing, thing) {
+            (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign) | (Standing::Role(_), Thing::Fitting) => {
+                Expect::Allowed
+            }
+            _ => Expect::NoThing,
+        },
         Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
         Target::None => Expect::Allowed,
         Target::Token if thing == Thing::Fitting && route.path != "/setup/{token}" => Expect::Allowed,

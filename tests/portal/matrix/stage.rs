@@ -49,6 +49,8 @@ enum Before {
     Asked,
     /// The member has a limit with an end date.
     Raised,
+    /// The caller has a picture.
+    Pictured,
 }
 
 /// A request that succeeds, and what its chain holds then.
@@ -56,6 +58,9 @@ struct Example {
     before: Before,
     fields: &'static [(&'static str, &'static str)],
 }
+
+/// A value that stands for a file, which is sent as such.
+const PICTURE: &str = "{a picture}";
 
 const PASSWORD: &str = "seven green kettles whistle at dawn";
 
@@ -76,6 +81,19 @@ fn example(route: &Route) -> Option<Example> {
             ],
         ),
         ("POST", "/me") => (B::Nothing, &[("name", "Robin Sparrow")]),
+        ("POST", "/me/display") => (
+            B::Nothing,
+            &[
+                ("theme", "dark"),
+                ("density", "compact"),
+                ("zone", "Europe/Oslo"),
+                ("locale", "en-US"),
+            ],
+        ),
+        ("POST", "/me/picture") => (B::Nothing, &[("picture", PICTURE)]),
+        ("POST", "/me/picture/removal") => (B::Pictured, &[]),
+        ("POST", "/me/notifications/read" | "/me/notifications/{notification}/read") => (B::Nothing, &[]),
+        ("POST", "/me/notifications/preferences") => (B::Nothing, &[("portal.membership.added", "1")]),
         ("POST", "/me/address/code") => (B::Unproved, &[]),
         ("POST", "/me/address/confirmation") => (B::CodeSent, &[("code", "{code}")]),
         ("POST", "/me/password") => (
@@ -232,6 +250,20 @@ fn example(route: &Route) -> Option<Example> {
                 ("support_contact", "help@halden.example"),
             ],
         ),
+        ("POST", "/o/{org}/subscription") => (
+            B::Nothing,
+            &[("version", "0"), ("plan", "Team {word}"), ("seats", "500")],
+        ),
+        ("POST", "/o/{org}/training") => (
+            B::Nothing,
+            &[
+                ("version", "0"),
+                ("title", "First steps"),
+                ("url", "https://learn.example.com/"),
+                ("description", ""),
+            ],
+        ),
+        ("POST", "/o/{org}/getting-started/dismissal" | "/o/{org}/getting-started/dismissal/end") => (B::Nothing, &[]),
         ("POST", "/e/organizations") => (
             B::Nothing,
             &[
@@ -263,7 +295,14 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 3] = [
+const UNRECORDED: [(&str, &str); 7] = [
+    ("/me/notifications/read", "a mark for oneself"),
+    ("/me/notifications/{notification}/read", "a mark for oneself"),
+    ("/o/{org}/getting-started/dismissal", "it puts a card away, for oneself"),
+    (
+        "/o/{org}/getting-started/dismissal/end",
+        "it calls the card back, for oneself",
+    ),
     ("/preferences/theme", "a taste, not a deed"),
     ("/password/strength", "it answers and keeps nothing"),
     (
@@ -420,6 +459,9 @@ impl Stage {
                 )
                 .await;
             }
+            Before::Pictured => {
+                world::picture(portal, self.user.expect("a person")).await;
+            }
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {
                 if before == Before::InvitedLate {
@@ -500,6 +542,7 @@ async fn act(
             invite(portal, &host, &stage.email).await.0
         }
         (Target::Session, Some(user)) => world::another_session(portal, user).await,
+        (Target::Notification, Some(user)) => world::notification(portal, user).await,
         (Target::Mail, _) => some_mail(portal, &stage.site.org).await,
         _ => String::new(),
     };
@@ -524,6 +567,7 @@ async fn act(
             },
         )
         .replace("{session}", &own)
+        .replace("{notification}", &own)
         .replace("{mail}", &own)
         .replace("{batch}", &site.batch)
         .replace("{request}", &site.request);
@@ -555,7 +599,13 @@ async fn act(
             .iter()
             .map(|(name, value)| (*name, fill(value)))
             .collect();
-        request = request.form(&fields);
+        request = if example.fields.iter().any(|(_, value)| *value == PICTURE) {
+            let (kind, body) =
+                crate::support::multipart(&[], Some(("picture", "me.png", &crate::support::png(300, 200))));
+            request.header("content-type", kind).body(body)
+        } else {
+            request.form(&fields)
+        };
     }
     let seen = send(request).await;
     let what = format!(

@@ -5,9 +5,10 @@ use std::time::Duration;
 use muster::{
     access::{EnterpriseRole, Role, inside, permission},
     app::Settings,
+    auth::{account, profile},
     clock::Timestamp,
     groups,
-    ids::{BatchId, GroupId, InvitationId, LimitRequestId, MailId, MemberId, SessionId, UserId},
+    ids::{BatchId, GroupId, InvitationId, LimitRequestId, MailId, MemberId, NotificationId, SessionId, UserId},
     invitations::{self, Desk, Terms},
     limits::{
         Choice, Enforcement, Value,
@@ -17,6 +18,7 @@ use muster::{
     },
     mail::{address::Address, links},
     members::member::{self, NewMember, Source},
+    notifications::{self, Kind, News},
     web::routes::{Route, Target},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
@@ -33,6 +35,8 @@ pub struct Caller {
     pub csrf: String,
     /// Another session of the same person.
     pub session: String,
+    /// Something that the person was told.
+    pub notification: String,
 }
 
 /// An organization and what belongs to it.
@@ -50,6 +54,8 @@ pub struct Site {
     pub reset: String,
     /// The account of the ordinary member.
     pub user: UserId,
+    /// The key of the member's picture.
+    pub picture: String,
     /// What only this organization's people may read.
     pub canaries: Vec<String>,
 }
@@ -180,6 +186,7 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
             cookie,
             csrf,
             session,
+            notification: notification(&portal, user).await,
         });
     }
     let visit = |cookie: &str| {
@@ -210,6 +217,7 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
             cookie,
             csrf,
             session,
+            notification: String::new(),
         });
     }
     let mail = some_mail(&portal, &own.org).await;
@@ -365,6 +373,7 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         group_id.to_string(),
     ];
     let reset = reset(portal, user).await;
+    let picture = picture(portal, user).await;
     Site {
         org,
         member: member.to_string(),
@@ -376,6 +385,7 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         link,
         reset,
         user,
+        picture,
         canaries,
     }
 }
@@ -488,6 +498,39 @@ pub async fn reset(portal: &Portal, user: UserId) -> String {
     links::reset_token(&portal.app.keys, id, now).expose().to_owned()
 }
 
+/// Gives the person a picture; its key.
+pub async fn picture(portal: &Portal, user: UserId) -> String {
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let account = account::find(&mut tx, user).await.expect("a look").expect("an account");
+    let made = profile::prepare(crate::support::png(300, 200))
+        .await
+        .expect("a picture");
+    profile::set_picture(&mut tx, &portal.operator(), &account, made, portal.clock.now())
+        .await
+        .expect("a picture");
+    let key = profile::find(&mut tx, user).await.expect("a profile").picture;
+    tx.commit().await.expect("a commit");
+    key
+}
+
+/// Tells the person something; its id.
+pub async fn notification(portal: &Portal, user: UserId) -> String {
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let news = News {
+        to: user,
+        org: None,
+        subject: "Your role is another one.".to_owned(),
+        link: "/me".to_owned(),
+        mail: None,
+    };
+    notifications::notify(&mut tx, Kind::RoleChanged, news, portal.clock.now())
+        .await
+        .expect("a notification");
+    let list = notifications::list(&mut tx, user, None, true, 1).await.expect("a list");
+    tx.commit().await.expect("a commit");
+    list.first().expect("a notification").id.to_string()
+}
+
 /// The id of a mail of the organization.
 pub async fn some_mail(portal: &Portal, org: &Org) -> String {
     let rows = muster::mail::outbox::list(&mut portal.app.db.read(), None, None, 10_000)
@@ -562,6 +605,18 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             (
                 "{session}",
                 pick(&caller.session, foreign, SessionId::from_raw(999_999).to_string()),
+            )
+        }
+        Target::Picture => ("{picture}", pick(&site.picture, &other.picture, "0".repeat(32))),
+        Target::Notification => {
+            let foreign = &stranger(caller).expect("another caller").notification;
+            (
+                "{notification}",
+                pick(
+                    &caller.notification,
+                    foreign,
+                    NotificationId::from_raw(999_999).to_string(),
+                ),
             )
         }
         Target::Mail => ("{mail}", pick(&world.mail, "", MailId::from_raw(999_999).to_string())),
