@@ -267,7 +267,7 @@ async fn r_lim_09_the_filter_agrees_with_what_counts_for_every_mix_of_policies()
 
 #[actix_web::test]
 async fn r_lim_01_10_defaults_count_for_everyone_without_an_own_limit_and_for_new_members() {
-    let (portal, org, ann, ben) = start().await;
+    let (portal, org, ann, _) = start().await;
     set(&ann, &org, &ann, &dialog("5,000", "")).await;
     let fields = "monthly_mode=amount&monthly=250&daily_mode=amount&daily=25&enforcement=hard&step=preview&version=0";
     let page = ann
@@ -299,12 +299,11 @@ async fn r_lim_01_10_defaults_count_for_everyone_without_an_own_limit_and_for_ne
         "No limit",
         "R-LIM-11: each organization by itself"
     );
-    let _ = ben;
 }
 
 #[actix_web::test]
 async fn c_10_new_members_only_pins_what_others_inherit() {
-    let (portal, org, ann, ben) = start().await;
+    let (portal, org, ann, _) = start().await;
     let dan = portal.member(&org, Role::Member, "dan").await;
     let team = group(&portal, &org, "Team", &[dan.member.expect("a member")]).await;
     set_group(&portal, &ann, &org, team, "70", "").await;
@@ -319,7 +318,7 @@ async fn c_10_new_members_only_pins_what_others_inherit() {
         "70 a month group Team",
         "a group's default is no organization's default"
     );
-    let cleo = portal.member(&org, Role::Member, "cleo").await;
+    portal.member(&org, Role::Member, "cleo").await;
     assert_eq!(shown(&ann, &org, "Cleo").await, "250 a month organization default");
     set_defaults(&portal, &ann, &org, "400", "", "new").await;
     assert_eq!(
@@ -335,7 +334,6 @@ async fn c_10_new_members_only_pins_what_others_inherit() {
         .filter(|name| *name == "limit.pin")
         .count();
     assert_eq!(pins, 3, "Ann, Ben and later Cleo, each with a row in the record");
-    let _ = (ben, cleo);
 }
 
 #[actix_web::test]
@@ -471,7 +469,7 @@ async fn r_lim_12_b_08_a_raise_ends_by_itself() {
 
 #[actix_web::test]
 async fn b_08_a_raise_can_be_ended_and_replaced() {
-    let (portal, org, ann, ben) = start().await;
+    let (_portal, org, ann, ben) = start().await;
     let mut fields = dialog("900", "");
     fields.push(("until", "2026-12-31"));
     set(&ann, &org, &ben, &fields).await;
@@ -491,7 +489,6 @@ async fn b_08_a_raise_can_be_ended_and_replaced() {
         "100 a month own limit",
         "until further notice ends a raise"
     );
-    let _ = portal;
 }
 
 #[actix_web::test]
@@ -573,7 +570,7 @@ async fn fault_f24_the_second_of_two_editors_is_refused() {
 #[actix_web::test]
 async fn whoever_stands_higher_keeps_their_limit_and_disabled_members_have_none_to_set() {
     let (portal, org, ann, ben) = start().await;
-    let boss = portal.enterprise_member(EnterpriseRole::Administrator, "boss").await;
+    portal.enterprise_member(EnterpriseRole::Administrator, "boss").await;
     let billing = portal
         .enterprise_member(EnterpriseRole::BillingManager, "billing")
         .await;
@@ -592,7 +589,6 @@ async fn whoever_stands_higher_keeps_their_limit_and_disabled_members_have_none_
         .redirects_to(&org.path("/members"));
     let path = org.path(&format!("/members/{}/limit", ben.id()));
     assert_eq!(ann.post(&path, &dialog("1", "")).await.status, 409);
-    let _ = boss;
 }
 
 #[actix_web::test]
@@ -902,7 +898,7 @@ async fn i_15_the_members_page_costs_the_same_statements_with_and_without_limits
 
 #[actix_web::test]
 async fn own_limits_are_listed_page_by_page() {
-    let (portal, org, ann, ben) = start().await;
+    let (_portal, org, ann, ben) = start().await;
     ann.get(&org.path("/limits/members"))
         .await
         .page(200)
@@ -912,7 +908,6 @@ async fn own_limits_are_listed_page_by_page() {
     assert_eq!(page.rows().len(), 2);
     page.row("Unlimited a month");
     page.row("5 credits a day");
-    let _ = portal;
 }
 
 #[actix_web::test]

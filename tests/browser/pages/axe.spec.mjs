@@ -171,7 +171,7 @@ test("the rest of an organization, and one's own pages", async ({ me, portal, ac
   await visit(me, `${portal.url}/organizations?q=a`, "find-organization");
 });
 
-test("limits: the page, the dialog, defaults, groups, requests", async ({ me, accounts, signIn }) => {
+test("limits: the page, the dialog, one group, one request", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);
   await steps.manageOrganization(me, admin);
@@ -188,6 +188,13 @@ test("limits: the page, the dialog, defaults, groups, requests", async ({ me, ac
   const group = await me.page.getByRole("link", { name: "Engineering" }).getAttribute("href");
   await visit(me, new URL(request, organization).href, "limit-request");
   await visit(me, new URL(group, organization).href, "limit-group");
+});
+
+test("limits: own limits, defaults with their preview, asking for more", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const organization = me.page.url().replace(/\/members.*/, "");
   await visit(me, `${organization}/limits/members`, "limit-members");
   await visit(me, `${organization}/limits/defaults`, "limit-defaults");
   const changed = "monthly_mode=amount&monthly=300&daily_mode=inherit&enforcement=hard&step=preview&version=2";
