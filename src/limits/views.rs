@@ -53,7 +53,7 @@ impl Cell {
             Value::Amount(amount) if settings.unit == Unit::Credit => {
                 format!("{} {}", amount.plain(settings.unit), limit.window.rate())
             }
-            value => value.rate(limit.window, settings.unit),
+            value @ Value::Amount(_) => value.rate(limit.window, settings.unit),
         };
         let mut sources: Vec<String> = shown.iter().map(|limit| source(limit, settings)).collect();
         sources.dedup();
