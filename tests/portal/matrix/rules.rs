@@ -145,9 +145,8 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
     match route.target {
         // Whoever shares an organization with its person may see a picture, and the enterprise sees all.
         Target::Picture => match (standing, thing) {
-            (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign) | (Standing::Role(_), Thing::Fitting) => {
-                Expect::Allowed
-            }
+            (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign)
+            | (Standing::Role(_) | Standing::Lead(_), Thing::Fitting) => Expect::Allowed,
             _ => Expect::NoThing,
         },
         Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
