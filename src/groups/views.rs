@@ -301,7 +301,7 @@ pub struct New {
 
 impl New {
     /// The form as it was sent.
-    pub fn new(l: Layout, path: String, open: bool, form: &GroupForm, errors: FieldErrors) -> Self {
+    pub fn of(l: Layout, path: String, open: bool, form: &GroupForm, errors: FieldErrors) -> Self {
         Self {
             l,
             path,

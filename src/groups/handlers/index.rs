@@ -70,7 +70,7 @@ pub async fn new(app: Data<App>, by: Can<GroupManage>, ctx: Ctx) -> Result<HttpR
 
 async fn new_page(app: &App, by: &Can<GroupManage>, ctx: &Ctx, form: &GroupForm, errors: FieldErrors) -> Result<New> {
     let l = shell::org(app, ctx, by, "Create Group", Tab::Groups).await?;
-    Ok(New::new(l, by.path("/groups"), !ctx.hx.on, form, errors))
+    Ok(New::of(l, by.path("/groups"), !ctx.hx.on, form, errors))
 }
 
 /// Makes a group.

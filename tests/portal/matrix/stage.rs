@@ -453,7 +453,7 @@ impl Stage {
                     &format!(
                         "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, valid_until, set_by, set_at)
                          values ({}, {org}, 5, {}, 3, 500000000, 0, {ends}, 'Keeper', 0)",
-                        org << 32 | 900_000,
+                        (org << 32) + 900_000,
                         member.raw()
                     ),
                 )
