@@ -18,7 +18,6 @@ async function act(who, name, label) {
 
 const says = (who, text) => expect(who.page.getByRole("status").filter({ hasText: text }).first()).toBeVisible();
 
-test.beforeEach(() => test.setTimeout(150_000));
 
 test("R-GRP-04, B-18, B-14: create a group, add people, name a lead, lead it, end a time in it", async ({
   me,

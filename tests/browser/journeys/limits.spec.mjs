@@ -21,7 +21,6 @@ async function save(me, amount) {
   await me.hands.activate(dialog.getByRole("button", { name: "Save limit" }));
 }
 
-test.beforeEach(() => test.setTimeout(120_000));
 
 test("Set Usage Limit from the row, the View page and the page of limits", async ({ me, accounts, signIn }) => {
   const { base } = await start({ me, accounts, signIn });

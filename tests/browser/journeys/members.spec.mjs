@@ -10,7 +10,6 @@ async function start({ me, person, accounts, mailTo, signIn }) {
   return { account, add: (name, role) => steps.addMember({ admin: me, person, mailTo, name, role }) };
 }
 
-test.beforeEach(() => test.setTimeout(120_000));
 
 test("search, filter and sort are addresses that can be kept", async ({ me, person, accounts, mailTo, signIn }) => {
   const { add, account } = await start({ me, person, accounts, mailTo, signIn });

@@ -2,7 +2,6 @@
 import { deflateSync, crc32 } from "node:zlib";
 import { expect, steps, test } from "../lib/test.mjs";
 
-test.beforeEach(() => test.setTimeout(120_000));
 
 /** A PNG of one colour. */
 function png(width, height) {

@@ -19,7 +19,6 @@ async function visit(who, url, name, status = 200) {
   await inspect(who, name);
 }
 
-test.beforeEach(() => test.setTimeout(180_000));
 
 test("outside: sign-in, forgotten password, errors", async ({ me, portal, accounts, mailTo }) => {
   await visit(me, `${portal.url}/sign-in`, "sign-in");
