@@ -206,6 +206,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::enterprise::routes(),
         crate::orgs::routes(),
         crate::members::routes(),
+        crate::roles::routes(),
         crate::shell::routes(),
         crate::invitations::routes(),
         crate::auth::routes(),

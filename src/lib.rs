@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod mail;
 pub mod members;
 pub mod orgs;
+pub mod roles;
 pub mod secret;
 pub mod shell;
 pub mod telemetry;
@@ -36,6 +37,7 @@ pub fn statements() -> Vec<db::Statement> {
         mail::statements(),
         members::statements(),
         orgs::statements(),
+        roles::statements(),
         shell::statements(),
     ]
     .into_iter()

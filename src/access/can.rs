@@ -5,7 +5,12 @@ use std::{future::Future, marker::PhantomData, pin::Pin};
 use actix_session::SessionExt as _;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
 
-use super::{EnterpriseRole, Permission, Right, Role, session, store};
+use super::{
+    EnterpriseRole, Permission, Permissions, Right, Role,
+    decision::{self, Refusal, Standing, Stop},
+    lattice::Power,
+    session, store,
+};
 use crate::{
     app::App,
     audit::{self, Action, Actor, ActorKind, Entry, Object},
@@ -92,6 +97,8 @@ record! {
         pub status: Option<i64>,
         /// Its end.
         pub expires_at: Option<Timestamp>,
+        /// The keys of what its additional roles permit, one space between.
+        pub additional: Option<String>,
     }
 }
 
@@ -125,6 +132,10 @@ impl OrgRef {
     pub fn path(&self, rest: &str) -> String {
         format!("/o/{}{rest}", self.slug)
     }
+    /// What a built-in role permits here.
+    pub fn permissions_of(&self, role: Role) -> Permissions {
+        decision::permissions_of(role, !self.managers_invite)
+    }
 }
 
 impl From<&OrgRow> for OrgRef {
@@ -154,8 +165,7 @@ pub struct Can<P> {
     person: Option<Person>,
     org: OrgRef,
     member: Option<MemberId>,
-    role: Option<Role>,
-    enterprise_role: Option<EnterpriseRole>,
+    standing: Standing,
     right: PhantomData<fn() -> P>,
 }
 
@@ -181,28 +191,32 @@ impl<P> Can<P> {
         self.member
     }
     /// The caller's role in the organization, if a member.
-    pub const fn role(&self) -> Option<Role> {
-        self.role
+    pub fn role(&self) -> Option<Role> {
+        self.standing.acting_role()
     }
     /// The caller's rank here: the higher of both roles; the operator stands above all.
     pub fn rank(&self) -> i64 {
         if self.person.is_none() {
             return i64::MAX;
         }
-        self.role
+        self.role()
             .map_or(0, Role::rank)
-            .max(self.enterprise_role.map_or(0, EnterpriseRole::rank))
+            .max(self.standing.enterprise_role.map_or(0, EnterpriseRole::rank))
     }
     /// Whether the caller has another permission too, for what a page offers.
     pub fn may(&self, permission: Permission) -> bool {
-        (permission.reads() || !self.org.archived)
-            && permitted(
-                self.person.is_none(),
-                self.role,
-                self.enterprise_role,
-                &self.org,
-                permission,
-            )
+        (permission.reads() || !self.org.archived) && decision::decide(&self.standing, permission).is_ok()
+    }
+    /// Everything that the caller may do here, by all roles together.
+    pub fn permissions(&self) -> Permissions {
+        self.standing.permissions()
+    }
+    /// How far the caller reaches, for what changes others.
+    pub fn power(&self) -> Power {
+        Power {
+            rank: self.rank(),
+            permissions: self.permissions(),
+        }
     }
     /// A path within the organization.
     pub fn path(&self, rest: &str) -> String {
@@ -218,24 +232,10 @@ impl<P> Can<P> {
             person: self.person.clone(),
             org: self.org.clone(),
             member: self.member,
-            role: self.role,
-            enterprise_role: self.enterprise_role,
+            standing: self.standing.clone(),
             right: PhantomData,
         })
     }
-}
-
-fn permitted(
-    operator: bool,
-    role: Option<Role>,
-    enterprise: Option<EnterpriseRole>,
-    org: &OrgRef,
-    permission: Permission,
-) -> bool {
-    let by_role = role.is_some_and(|role| {
-        role.may(permission) && (role != Role::Manager || permission != Permission::InviteCreate || org.managers_invite)
-    });
-    operator || by_role || enterprise.is_some_and(|role| role.may(permission))
 }
 
 fn refusal(permission: Permission, org: &OrgRef) -> Error {
@@ -265,8 +265,10 @@ pub async fn inside<P: Right>(db: &mut impl crate::db::Read, actor: Actor, org: 
         person: None,
         org: OrgRef::from(&row),
         member: None,
-        role: None,
-        enterprise_role: None,
+        standing: Standing {
+            is_operator: true,
+            ..Standing::default()
+        },
         right: PhantomData,
     })
 }
@@ -286,8 +288,7 @@ pub(crate) async fn acting<P: Right>(
         actor,
         org: OrgRef::from(&row),
         member: row.member_id,
-        role: store::acting_role(&row, now),
-        enterprise_role: person.enterprise_role,
+        standing: store::standing(&row, person.enterprise_role, now),
         person: Some(person),
         right: PhantomData,
     };
@@ -301,6 +302,18 @@ pub(crate) async fn acting<P: Right>(
 /// The operator's proof over the enterprise, as [`EnterpriseCan::operator`].
 pub const fn operator<P: Right>(actor: Actor) -> EnterpriseCan<P> {
     EnterpriseCan::operator(actor)
+}
+
+/// What a request of this person would be decided by, read with the statement of a request.
+pub(crate) async fn standing_of(
+    db: &mut impl crate::db::Read,
+    org: OrgId,
+    user: UserId,
+    enterprise_role: Option<EnterpriseRole>,
+    now: Timestamp,
+) -> Result<Standing> {
+    let row = store::find_org_by_id(db, org, user).await?.ok_or(Error::NotFound)?;
+    Ok(store::standing(&row, enterprise_role, now))
 }
 
 /// Whoever is signed in, for pages about oneself.
@@ -395,29 +408,20 @@ impl<P: Right> FromRequest for Can<P> {
             let actor = actor_of(&req, &app);
             let row = store::find_org(&mut app.db.read(), &slug, person.id).await?;
             let now = app.clock.now();
-            let Some(row) = row.filter(|row| row.member_id.is_some() || person.enterprise_role.is_some()) else {
-                deny(&app, &actor, None, &req, "no such organization for this person", now).await;
+            let Some(row) = row else {
+                deny(&app, &actor, None, &req, STRANGER, now).await;
                 return Err(Error::NotFound);
             };
-            let org = OrgRef::from(&row);
-            let role = store::acting_role(&row, now);
-            let enterprise_role = person.enterprise_role;
-            if role.is_none() && enterprise_role.is_none() {
-                deny(&app, &actor, Some(org.id), &req, "membership is not active", now).await;
-                return Err(Error::forbidden(ended_access(&row, &org, now)));
-            }
             let can = Self {
                 actor,
-                person: Some(person),
-                org,
+                org: OrgRef::from(&row),
                 member: row.member_id,
-                role,
-                enterprise_role,
+                standing: store::standing(&row, person.enterprise_role, now),
+                person: Some(person),
                 right: PhantomData,
             };
-            if !can.may(P::PERMISSION) {
-                deny(&app, &can.actor, Some(can.org.id), &req, P::PERMISSION.deed(), now).await;
-                return Err(refusal(P::PERMISSION, &can.org));
+            if let Err(refusal) = decision::decide(&can.standing, P::PERMISSION) {
+                return Err(refuse(&app, &can, refusal, &req, now).await);
             }
             req.extensions_mut().insert(can.org.clone());
             if let Some(member) = can.member {
@@ -455,13 +459,43 @@ impl<P: Right> FromRequest for EnterpriseCan<P> {
     }
 }
 
+/// Why somebody who has nothing to do with an organization was refused, for the record.
+const STRANGER: &str = "no such organization for this person";
+
+/// Records a refusal, leaves the way to its explanation for whoever may read it, and puts it into words.
+async fn refuse<P: Right>(app: &App, can: &Can<P>, why: Refusal, req: &HttpRequest, now: Timestamp) -> Error {
+    let (org, actor) = (&can.org, &can.actor);
+    match why {
+        Refusal::Stranger => {
+            deny(app, actor, None, req, STRANGER, now).await;
+            Error::NotFound
+        }
+        Refusal::Stopped(stop) => {
+            deny(app, actor, Some(org.id), req, "membership is not active", now).await;
+            Error::forbidden(ended_access(stop, org))
+        }
+        Refusal::Account | Refusal::Archived | Refusal::ManagersMayNotInvite | Refusal::Missing => {
+            deny(app, actor, Some(org.id), req, P::PERMISSION.deed(), now).await;
+            if let Some(member) = can.member.filter(|_| can.may(Permission::RoleRead)) {
+                let query = format!("/access?member={member}&permission={}", P::PERMISSION.key());
+                req.extensions_mut().insert(Explanation(org.path(&query)));
+            }
+            refusal(P::PERMISSION, org)
+        }
+    }
+}
+
+/// Where a refusal is explained, for whoever may see it.
+#[derive(Debug, Clone)]
+pub struct Explanation(pub String);
+
 /// What a person reads whose membership does not act any more (MODEL section 2.6, step 4).
-fn ended_access(row: &OrgRow, org: &OrgRef, now: Timestamp) -> String {
-    let what = match row.status {
-        Some(4) => "is disabled",
-        Some(3) => "is deactivated",
-        _ if row.expires_at.is_some_and(|end| end <= now) => "has expired",
-        _ => "is not active",
+fn ended_access(stop: Stop, org: &OrgRef) -> String {
+    let what = match stop {
+        Stop::Disabled => "is disabled",
+        Stop::Deactivated => "is deactivated",
+        Stop::Ended => "has expired",
+        Stop::Left => "is not active",
     };
     format!(
         "Your access to {} {what}. To get it back, contact {}.",

@@ -1,10 +1,15 @@
 //! Who calls and what they may: persons, sessions, roles, and [`Can`], the permission that is also its proof.
 
 pub mod can;
+pub mod decision;
+pub mod lattice;
 pub mod permission;
+pub mod permissions;
 pub mod session;
 pub mod store;
 
-pub(crate) use can::acting;
-pub use can::{Acting, Can, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
-pub use permission::{EnterpriseRole, Permission, Right, Role};
+pub(crate) use can::{acting, standing_of};
+pub use can::{Acting, Can, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, operator};
+pub use lattice::Power;
+pub use permission::{Class, EnterpriseRole, Heading, Permission, Right, Role};
+pub use permissions::Permissions;

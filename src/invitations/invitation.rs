@@ -21,6 +21,7 @@ use crate::{
     error::{Error, Result},
     ids::{GroupId, InvitationId, OrgId, UserId},
     mail::{self, Mail, links, outbox::MailState},
+    roles,
     secret::{Keys, hash_token},
 };
 
@@ -143,7 +144,11 @@ const RESENDS_A_DAY: i64 = 5;
 /// The roles that the caller may invite with: up to the own rank, and for managers below it (MODEL C-18).
 pub fn roles_for<P>(by: &Can<P>) -> Vec<Role> {
     let rank = by.rank();
-    let may = |role: &Role| role.rank() < rank || (role.rank() == rank && rank != Role::Manager.rank());
+    let own = by.permissions();
+    let may = |role: &Role| {
+        let reaches = role.rank() < rank || (role.rank() == rank && rank != Role::Manager.rank());
+        reaches && own.covers(&by.org().permissions_of(*role))
+    };
     Role::ALL.into_iter().filter(may).collect()
 }
 
@@ -155,6 +160,9 @@ pub fn may_handle<P>(by: &Can<P>, role: Role) -> bool {
 pub(super) fn check_role(by: &Can<InviteCreate>, role: Role) -> Result<()> {
     if may_handle(by, role) {
         return Ok(());
+    }
+    if role.rank() < by.rank() {
+        roles::refuse_beyond(by, &by.org().permissions_of(role), &format!("{} permits", role.title()))?;
     }
     let highest = roles_for(by).first().map_or("no role", |role| role.title());
     Err(Error::forbidden(format!(

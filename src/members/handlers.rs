@@ -23,7 +23,7 @@ use crate::{
     app::App,
     audit,
     error::Result,
-    groups, orgs, shell,
+    groups, orgs, roles, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -55,7 +55,12 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
         groups: &all_groups,
         found: &found,
     };
-    let page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    let mut page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    let ids: Vec<_> = found.rows.iter().map(|row| row.id).collect();
+    let held = roles::held_by_many(&mut db, by.org().id, &ids).await?;
+    for (row, id) in page.rows.iter_mut().zip(ids) {
+        row.add_roles(&viewer, held.iter().filter(|one| one.member_id == id));
+    }
     if ctx.hx.on {
         respond::page(&page.as_rows())
     } else {
@@ -73,6 +78,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
     let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let held = roles::held_by(&mut db, member.org_id, member.id).await?;
     let is_self = member.user_id == by.user_id();
     let sessions = if is_self || by.may(Permission::MemberDisable) {
         Some(session::list(&mut db, member.user_id, app.clock.now()).await?.len())
@@ -93,6 +99,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         Known {
             member,
             groups: &groups,
+            held: &held,
             sessions,
             activity,
         },
@@ -117,7 +124,7 @@ async fn new_page(app: &App, by: &Can<MemberManage>, ctx: &Ctx, form: &NewForm, 
         path: by.path("/members"),
         name: form.name.clone(),
         email: form.email.clone(),
-        roles: role_choices(by.rank(), &form.role),
+        roles: role_choices(by, &form.role),
         groups: groups
             .iter()
             .map(|group| {
@@ -513,7 +520,7 @@ async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<Str
 }
 
 /// Done: the member's row for htmx, else the page that the act came from.
-async fn row<P: Right>(
+pub(super) async fn row<P: Right>(
     app: &App,
     by: &Can<P>,
     ctx: &Ctx,
@@ -523,9 +530,10 @@ async fn row<P: Right>(
 ) -> Result<HttpResponse> {
     let viewer = Viewer::of(by, app.clock.now());
     let groups = groups::list_of(&mut app.db.read(), member.org_id, member.id).await?;
-    let fragment = RowFragment {
-        row: Row::of_member(&viewer, member, &groups),
-    };
+    let held = roles::held_by(&mut app.db.read(), member.org_id, member.id).await?;
+    let mut row = Row::of_member(&viewer, member, &groups);
+    row.add_roles(&viewer, held.iter());
+    let fragment = RowFragment { row };
     let base = by.path("/members");
     let way_on = form.way_on(&base, &format!("{base}/{}", member.id));
     respond::done(app, ctx, &fragment, toast, &way_on)

@@ -8,11 +8,12 @@ use super::{
     store::ListRow,
 };
 use crate::{
-    access::{Can, EnterpriseRole, Permission, Role},
+    access::{Can, EnterpriseRole, Permission, Permissions, Role},
     audit,
     clock::{Timestamp, Zone},
     groups::{Belonging, Group},
     ids::{GroupId, UserId},
+    roles::Held,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
@@ -25,6 +26,7 @@ use crate::{
 pub struct Viewer {
     user: UserId,
     rank: i64,
+    permissions: Permissions,
     may_role: bool,
     may_suspend: bool,
     may_disable: bool,
@@ -40,15 +42,15 @@ pub struct Viewer {
 impl Viewer {
     /// The viewer of a request.
     pub fn of<P>(by: &Can<P>, now: Timestamp) -> Self {
-        let enterprise = by.person().and_then(|person| person.enterprise_role);
         Self {
             user: by.user_id(),
             rank: by.rank(),
+            permissions: by.permissions(),
             may_role: by.may(Permission::RoleAssign),
             may_suspend: by.may(Permission::MemberSuspend),
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
-            names_only: by.role() == Some(Role::Member) && enterprise.is_none(),
+            names_only: !by.may(Permission::MemberDetail),
             zone: by.org().zone.clone(),
             now,
             base: by.path("/members"),
@@ -142,6 +144,8 @@ pub struct Row {
     pub role: String,
     /// Whether the role is Org Admin.
     pub is_admin: bool,
+    /// The names of additional roles.
+    pub additional: Vec<String>,
     /// The state's word.
     pub status: &'static str,
     /// The state's shape.
@@ -259,6 +263,18 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach.
+    pub fn add_roles<'a>(&mut self, viewer: &Viewer, held: impl Iterator<Item = &'a Held>) {
+        for one in held {
+            self.additional.push(one.name.clone());
+            if !viewer.permissions.covers(&one.permits()) {
+                self.may = Offers::default();
+            }
+        }
+    }
+}
+
 fn offers(viewer: &Viewer, member: &Member) -> Offers {
     let expired = member.state(viewer.now) == "Expired";
     let is_self = member.user_id == viewer.user;
@@ -283,11 +299,12 @@ fn last_active(viewer: &Viewer, at: Timestamp) -> (String, String) {
     )
 }
 
-/// The roles to choose from, up to a rank.
-pub fn role_choices(rank: i64, chosen: &str) -> Vec<Choice> {
+/// The roles to choose from: what the caller may give.
+pub fn role_choices<P>(by: &Can<P>, chosen: &str) -> Vec<Choice> {
+    let power = by.power();
     Role::ALL
         .into_iter()
-        .filter(|role| role.rank() <= rank)
+        .filter(|role| role.rank() <= power.rank && power.permissions.covers(&by.org().permissions_of(*role)))
         .map(|role| Choice {
             value: role.key().to_owned(),
             label: format!("{}: {}", role.title(), role.purpose().trim_end_matches('.')),
@@ -639,6 +656,23 @@ impl Event {
             }
             _ => {}
         }
+        let additional = |text: &str| -> Option<String> {
+            let value: serde_json::Value = serde_json::from_str(text).ok()?;
+            let names: Vec<_> = value
+                .get("additional_roles")?
+                .as_array()?
+                .iter()
+                .filter_map(serde_json::Value::as_str)
+                .collect();
+            Some(if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            })
+        };
+        if let (Some(before), Some(after)) = (additional(&row.before), additional(&row.after)) {
+            text = format!("{text}. Additional roles: {after}, before {before}");
+        }
         if let Some(group) = field(&row.after, "group").or_else(|| field(&row.before, "group")) {
             text = format!("{text} {group}");
         }
@@ -694,6 +728,8 @@ pub struct Show {
     pub vouched: String,
     /// What the viewer may do.
     pub may: Offers,
+    /// The names of additional roles.
+    pub additional: Vec<String>,
     /// The roles.
     pub roles: Vec<Choice>,
     /// What is wrong with the role.
@@ -726,6 +762,8 @@ pub struct Known<'a> {
     pub member: &'a Member,
     /// Their groups.
     pub groups: &'a [Belonging],
+    /// Their custom roles.
+    pub held: &'a [Held],
     /// How many sessions are open; none for whom it is not shown.
     pub sessions: Option<usize>,
     /// What happened; none for whom it is not shown.
@@ -738,9 +776,11 @@ impl Show {
         let Known {
             member,
             groups,
+            held,
             sessions,
             activity,
         } = known;
+        let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
         let status = member.state(viewer.now);
         let zone = viewer.zone.tz();
         let day = |at: Timestamp| date(at.micros(), &zone);
@@ -795,8 +835,13 @@ impl Show {
             joined: long_date(member.joined_at.micros(), &zone),
             notice: notice(by, viewer, member),
             vouched: member.vouched_by.clone().filter(|_| !hidden).unwrap_or_default(),
-            may: offers(viewer, member),
-            roles: role_choices(viewer.rank, member.role.key()),
+            may: if is_reached {
+                offers(viewer, member)
+            } else {
+                Offers::default()
+            },
+            additional: held.iter().map(|one| one.name.clone()).collect(),
+            roles: role_choices(by, member.role.key()),
             role_error: String::new(),
             until: String::new(),
             until_error: String::new(),

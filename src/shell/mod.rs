@@ -74,6 +74,7 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
             by.may(Permission::InviteCreate),
             Some(pending),
         ),
+        (Tab::Roles, "/roles", by.may(Permission::RoleRead), None),
         (Tab::Settings, "/settings", by.may(Permission::OrgSettings), None),
         (Tab::Audit, "/audit", by.may(Permission::AuditRead), None),
     ];
@@ -129,6 +130,7 @@ pub async fn enterprise<P: Right>(
             "/e/organizations",
             by.may(Permission::EnterpriseRead),
         ),
+        (EnterpriseTab::Roles, "/e/roles", by.may(Permission::EnterpriseRead)),
         (EnterpriseTab::Outbox, "/e/outbox", by.may(Permission::OperateMail)),
         (EnterpriseTab::Audit, "/e/audit", by.may(Permission::EnterpriseAudit)),
         (

@@ -112,6 +112,8 @@ pub enum Tab {
     Keys,
     /// Usage.
     Usage,
+    /// Roles.
+    Roles,
     /// Settings.
     Settings,
     /// Audit log.
@@ -158,6 +160,8 @@ pub enum EnterpriseTab {
     Users,
     /// Organizations.
     Organizations,
+    /// Roles.
+    Roles,
     /// Outbox.
     Outbox,
     /// Audit log.
@@ -306,6 +310,8 @@ pub struct ErrorPage {
     pub request_id: String,
     /// The way on.
     pub action: Option<Link>,
+    /// Where the refusal is explained, for whoever may see it.
+    pub why: Option<Link>,
 }
 
 /// The same as a fragment for htmx: a message in `#toasts` that stays; prints `error_fragment.html`.
@@ -357,6 +363,7 @@ impl Tab {
             Self::Groups => "Groups",
             Self::Keys => "API Keys",
             Self::Usage => "Usage",
+            Self::Roles => "Roles",
             Self::Settings => "Settings",
             Self::Audit => "Audit log",
         }
@@ -370,6 +377,7 @@ impl EnterpriseTab {
             Self::Overview => "Overview",
             Self::Users => "Users",
             Self::Organizations => "Organizations",
+            Self::Roles => "Roles",
             Self::Outbox => "Outbox",
             Self::Audit => "Audit log",
             Self::Settings => "Settings",
@@ -382,6 +390,7 @@ impl EnterpriseTab {
             Self::Overview => "layout-dashboard",
             Self::Users => "users-round",
             Self::Organizations => "building-2",
+            Self::Roles => "shield-check",
             Self::Outbox => "mail",
             Self::Audit => "scroll-text",
             Self::Settings => "settings",
@@ -761,6 +770,7 @@ mod tests {
                     label: "Back to Members".into(),
                     href: "/o/kestrel/members".into(),
                 }),
+                why: None,
             };
             let page = check(&error.render().unwrap(), "No access · Muster");
             assert_eq!(texts(&page, ".badge"), [format!("HTTP {status}")]);
