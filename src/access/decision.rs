@@ -273,8 +273,8 @@ mod tests {
             })
         });
         let enterprise = proptest::option::of((0..3_usize).prop_map(|place| EnterpriseRole::ALL[place]));
-        (membership, enterprise, any::<[bool; 3]>(), any::<u64>()).prop_map(|(membership, enterprise_role, is, some)| {
-            Standing {
+        (membership, enterprise, any::<[bool; 3]>(), any::<u64>()).prop_map(
+            |(membership, enterprise_role, is, some)| Standing {
                 is_operator: false,
                 account_is_closed: is[0],
                 enterprise_role,
@@ -286,8 +286,8 @@ mod tests {
                     .copied()
                     .filter(|one| some >> (*one as u64) & 1 == 1)
                     .collect(),
-            }
-        })
+            },
+        )
     }
 
     proptest! {

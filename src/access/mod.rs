@@ -8,8 +8,8 @@ pub mod permissions;
 pub mod session;
 pub mod store;
 
-pub(crate) use can::{acting, standing_of};
 pub use can::{Acting, Can, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, operator};
+pub(crate) use can::{acting, standing_of};
 pub use lattice::Power;
 pub use permission::{Class, EnterpriseRole, Heading, Permission, Right, Role};
 pub use permissions::Permissions;

@@ -75,12 +75,7 @@ impl Role {
         match permission {
             P::MemberRead | P::KeyOwn | P::ApiRead => true,
             P::MemberDetail => !matches!(self, Self::Member),
-            P::InviteCreate
-            | P::MemberSuspend
-            | P::GroupManage
-            | P::LimitDecide
-            | P::KeyManage
-            | P::AppDeploy => {
+            P::InviteCreate | P::MemberSuspend | P::GroupManage | P::LimitDecide | P::KeyManage | P::AppDeploy => {
                 matches!(self, Self::Administrator | Self::Manager)
             }
             P::UsageRead | P::ReportRun | P::ResourceMonitor => {

@@ -137,13 +137,16 @@ mod tests {
     use super::*;
 
     fn some() -> impl Strategy<Value = Permissions> {
-        (any::<u64>(), proptest::collection::btree_set("[a-c]{1,2}", 0..4), any::<bool>()).prop_map(
-            |(bits, hosts, every_host)| Permissions {
+        (
+            any::<u64>(),
+            proptest::collection::btree_set("[a-c]{1,2}", 0..4),
+            any::<bool>(),
+        )
+            .prop_map(|(bits, hosts, every_host)| Permissions {
                 bits: bits & Permissions::all().bits,
                 hosts,
                 every_host,
-            },
-        )
+            })
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! SQL of the access room: it reads persons, organizations and memberships (a declared exception), and owns sessions.
 
 use super::{
-    EnterpriseRole, Permissions, Role,
+    EnterpriseRole, Permissions,
     can::OrgRow,
     decision::{Membership, Standing, Stop},
 };
@@ -151,7 +151,10 @@ pub(super) fn standing(row: &OrgRow, enterprise_role: Option<EnterpriseRole>, no
             role,
             stop: stop(row, now),
         }),
-        additional: row.additional.as_deref().map_or_else(Permissions::default, Permissions::parse),
+        additional: row
+            .additional
+            .as_deref()
+            .map_or_else(Permissions::default, Permissions::parse),
         ..Standing::default()
     }
 }

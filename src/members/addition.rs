@@ -62,7 +62,10 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
         let beyond = permissions.beyond(&by.permissions()).join(", ");
         return Err(Error::invalid(
             "role",
-            format!("{} permits more than you may yourself: {beyond}. Choose another role.", new.role.title()),
+            format!(
+                "{} permits more than you may yourself: {beyond}. Choose another role.",
+                new.role.title()
+            ),
         ));
     }
     let domains = orgs::domains(tx, org.id).await?;

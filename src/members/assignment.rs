@@ -52,13 +52,7 @@ pub fn power_of(org: &OrgRef, member: &Member, role: Role, additional: impl Iter
 }
 
 /// Changes a member's roles, which acts on their next request.
-pub async fn assign(
-    tx: &mut Tx,
-    by: &Can<RoleAssign>,
-    of: Change,
-    to: Assignment,
-    now: Timestamp,
-) -> Result<Member> {
+pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignment, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of, now).await?;
     let (org, role) = (by.org(), to.role.unwrap_or(member.role));
     if role.rank() > by.rank() {
@@ -68,8 +62,10 @@ pub async fn assign(
         )));
     }
     let held = roles::held_by(tx, org.id, member.id).await?;
-    let (old, wanted) = match to.additional {
-        None => (Vec::new(), Vec::new()),
+    let before = power_of(org, &member, member.role, held.iter().map(roles::Held::permits));
+    // What is decided about, before and after; without a decision every additional role stays.
+    let (old, wanted, stays) = match to.additional {
+        None => (Vec::new(), Vec::new(), held),
         Some(ids) => {
             let known = roles::list(tx, org.id).await?;
             let wanted: Vec<_> = known.into_iter().filter(|one| ids.contains(&one.id)).collect();
@@ -79,17 +75,14 @@ pub async fn assign(
                     "One of these roles is not there any more. Choose from the list again.",
                 ));
             }
-            (held.clone(), wanted)
+            (held, wanted, Vec::new())
         }
     };
-    let keeps = to_permissions(&held, &old);
-    let after = power_of(
-        org,
-        &member,
-        role,
-        keeps.into_iter().chain(wanted.iter().map(roles::CustomRole::permits)),
-    );
-    let before = power_of(org, &member, member.role, held.iter().map(roles::Held::permits));
+    let permits = stays
+        .iter()
+        .map(roles::Held::permits)
+        .chain(wanted.iter().map(roles::CustomRole::permits));
+    let after = power_of(org, &member, role, permits);
     if !lattice::may_change(&by.power(), &before, &after) {
         roles::refuse_beyond(by, &after.permissions, "These roles permit")?;
         return Err(Error::forbidden("These roles stand above your own role."));
@@ -117,11 +110,13 @@ pub async fn assign(
         store::touch(tx, member.org_id, member.id).await?;
     }
     let mut titles = vec![role.title().to_owned()];
-    if to_names(&old) != names(&wanted) {
+    if !give.is_empty() || !take.is_empty() {
         roles::exchange(tx, org.id, member.id, &give, &take).await?;
-        told_before.insert("additional_roles".to_owned(), json!(to_names(&old)));
-        told_after.insert("additional_roles".to_owned(), json!(names(&wanted)));
-        titles.extend(names(&wanted));
+        let names_before: Vec<_> = old.iter().map(|one| &one.name).collect();
+        let names_after: Vec<_> = wanted.iter().map(|one| &one.name).collect();
+        told_before.insert("additional_roles".to_owned(), json!(names_before));
+        told_after.insert("additional_roles".to_owned(), json!(names_after));
+        titles.extend(wanted.iter().map(|one| one.name.clone()));
     }
     let (told_before, told_after) = (Value::Object(told_before), Value::Object(told_after));
     record(
@@ -136,20 +131,6 @@ pub async fn assign(
     .await?;
     notify(tx, by, &member, &format!("role:{}", titles.join(", ")), now).await?;
     find(tx, member.org_id, member.id).await
-}
-
-/// What the roles that are not decided about go on permitting.
-fn to_permissions(held: &[roles::Held], decided: &[roles::Held]) -> Vec<Permissions> {
-    let stays = |one: &&roles::Held| !decided.contains(one);
-    held.iter().filter(stays).map(roles::Held::permits).collect()
-}
-
-fn to_names(held: &[roles::Held]) -> Vec<String> {
-    held.iter().map(|one| one.name.clone()).collect()
-}
-
-fn names(list: &[roles::CustomRole]) -> Vec<String> {
-    list.iter().map(|one| one.name.clone()).collect()
 }
 
 /// Another built-in role, if an Org Admin without an end date is left afterwards (I-01).

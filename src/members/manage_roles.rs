@@ -41,11 +41,10 @@ pub struct RolesForm {
 
 impl RolesForm {
     fn assignment(&self) -> Result<Assignment> {
-        let role = Role::find(&self.role)
-            .ok_or_else(|| Error::invalid("role", "Choose one of the roles in the list."))?;
+        let role =
+            Role::find(&self.role).ok_or_else(|| Error::invalid("role", "Choose one of the roles in the list."))?;
         let additional: Result<Vec<RoleId>, _> = self.additional.iter().map(|id| id.parse()).collect();
-        let additional = additional
-            .map_err(|_| Error::invalid("additional", "Choose roles from the list alone."))?;
+        let additional = additional.map_err(|_| Error::invalid("additional", "Choose roles from the list alone."))?;
         Ok(Assignment {
             role: Some(role),
             additional: Some(additional),

@@ -176,11 +176,18 @@ impl Facts<'_> {
             }
             (Step::Membership, _) => match (who.acting_role(), who.enterprise_role) {
                 (Some(role), Some(above)) => {
-                    format!("{name} is {} here and {} over the enterprise.", role.title(), above.title())
+                    format!(
+                        "{name} is {} here and {} over the enterprise.",
+                        role.title(),
+                        above.title()
+                    )
                 }
                 (Some(role), None) => format!("{name} is {} here.", role.title()),
                 (None, Some(above)) => {
-                    format!("{name} is {} over the enterprise, which reaches here without a membership.", above.title())
+                    format!(
+                        "{name} is {} over the enterprise, which reaches here without a membership.",
+                        above.title()
+                    )
                 }
                 (None, None) => "The membership acts.".to_owned(),
             },
@@ -200,7 +207,9 @@ impl Facts<'_> {
                 Grant::Operator => sources.push("the operator".to_owned()),
                 Grant::Enterprise(role) => sources.push(format!("the enterprise role {}", role.title())),
                 Grant::Role(role) => sources.push(format!("the built-in role {}", role.title())),
-                Grant::Additional => sources.extend(self.roles.iter().map(|name| format!("the additional role {name}"))),
+                Grant::Additional => {
+                    sources.extend(self.roles.iter().map(|name| format!("the additional role {name}")))
+                }
             }
         }
         if let Some(group) = self.group.filter(|_| self.leads && decision::lead_may(self.permission)) {
@@ -211,7 +220,10 @@ impl Facts<'_> {
 
     fn missing(&self, who: &Standing) -> String {
         let mut text = match who.acting_role() {
-            Some(role) => format!("{} does not have this permission, and no additional role has it.", role.title()),
+            Some(role) => format!(
+                "{} does not have this permission, and no additional role has it.",
+                role.title()
+            ),
             None => "No role has this permission.".to_owned(),
         };
         if let Some(group) = self.group.filter(|_| decision::lead_may(self.permission)) {
@@ -223,11 +235,17 @@ impl Facts<'_> {
     fn remedy(&self, refusal: Refusal) -> String {
         let (name, org) = (self.subject.name(), &self.org.name);
         match refusal {
-            Refusal::Account => format!("Whoever operates this installation can enable the account. Contact {}.", self.org.support_contact),
+            Refusal::Account => format!(
+                "Whoever operates this installation can enable the account. Contact {}.",
+                self.org.support_contact
+            ),
             Refusal::Stranger => format!("Invite {name} to {org}."),
             Refusal::Archived => "An Enterprise Administrator can restore the organization.".to_owned(),
             Refusal::Stopped(Stop::Disabled) => {
-                format!("Only whoever operates this installation can restore the membership. Contact {}.", self.org.support_contact)
+                format!(
+                    "Only whoever operates this installation can restore the membership. Contact {}.",
+                    self.org.support_contact
+                )
             }
             Refusal::Stopped(Stop::Left) => format!("Invite {name} to {org} again."),
             Refusal::Stopped(_) => format!("Activate {name} on the member’s page."),

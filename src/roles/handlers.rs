@@ -59,10 +59,7 @@ pub async fn index(app: Data<App>, by: Can<RoleRead>, ctx: Ctx) -> Result<HttpRe
             .into_iter()
             .map(|role| RoleRow::built_in(&path, &members, role, &counts, &hosts))
             .collect(),
-        custom: custom
-            .iter()
-            .map(|role| RoleRow::custom(&path, role, &hosts))
-            .collect(),
+        custom: custom.iter().map(|role| RoleRow::custom(&path, role, &hosts)).collect(),
         path,
     })
 }
@@ -161,7 +158,12 @@ pub async fn create(app: Data<App>, by: Can<RoleManage>, ctx: Ctx, form: Form<Ro
         Ok(id) => {
             let made = role::find(&mut app.db.read(), by.org().id, id).await?;
             let href = by.path(&format!("/roles/{id}"));
-            Ok(respond::done_to(&app, &ctx, &said(format!("{} was made.", made.name)), &href))
+            Ok(respond::done_to(
+                &app,
+                &ctx,
+                &said(format!("{} was made.", made.name)),
+                &href,
+            ))
         }
         Err(error) => {
             let errors = FieldErrors::take(error)?;

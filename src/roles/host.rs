@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{role, store};
 pub use super::store::HostPermission;
+use super::{role, store};
 use crate::{
     access::{
         Can, EnterpriseCan, Permission,
@@ -90,7 +90,10 @@ async fn insert(tx: &mut Tx, by: &Actor, org: OrgId, key: &str, title: &str, now
     }
     store::insert_host(tx, org, key, &title, now).await.map_err(|error| {
         if error.is_duplicate() {
-            Error::invalid("key", format!("There is a permission {key} already. Choose another key."))
+            Error::invalid(
+                "key",
+                format!("There is a permission {key} already. Choose another key."),
+            )
         } else {
             error
         }
@@ -134,7 +137,11 @@ fn check_key(key: &str) -> Result<&str> {
     let is_plain = key
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-'));
-    if key.is_empty() || key.len() > 60 || !is_plain || !key.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase()) {
+    if key.is_empty()
+        || key.len() > 60
+        || !is_plain
+        || !key.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
+    {
         return Err(Error::invalid(
             "key",
             "Begin with a letter and use at most 60 small letters, digits, dots, dashes and underscores, as in flow.publish.",

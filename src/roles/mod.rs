@@ -13,8 +13,8 @@ pub mod role;
 mod store;
 mod views;
 
-pub(crate) use role::{exchange, leave_all, refuse_beyond};
 pub use role::{CustomRole, Draft, Held, held_by, held_by_many, list};
+pub(crate) use role::{exchange, leave_all, refuse_beyond};
 pub use store::statements;
 
 use crate::{

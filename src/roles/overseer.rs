@@ -1,7 +1,7 @@
 //! Roles over the enterprise: who has them, granting and revoking.
 
-pub use super::store::Overseer;
 use super::store;
+pub use super::store::Overseer;
 use crate::{
     access::{EnterpriseCan, EnterpriseRole, permission::EnterpriseRoles},
     auth::account::{self, Account, State},

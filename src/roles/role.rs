@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{host, store};
 pub use super::store::{CustomRole, Held, Holder};
+use super::{host, store};
 use crate::{
     access::{Can, Permission, Permissions, Role, permission::RoleManage, permissions::HOST},
     audit::{self, Action, Entry, Object},
@@ -92,7 +92,8 @@ pub async fn create(tx: &mut Tx, by: &Can<RoleManage>, draft: &Draft, now: Times
         now,
     )
     .await?;
-    let after = json!({ "name": draft.name, "description": draft.description, "permissions": draft.permissions.keys() });
+    let after =
+        json!({ "name": draft.name, "description": draft.description, "permissions": draft.permissions.keys() });
     let object = Object::new("role", id.raw(), draft.name);
     audit::record(
         tx,
@@ -118,16 +119,7 @@ pub async fn update(
     let before = load(tx, by, id).await?;
     let draft = check(tx, by, draft, Some(id)).await?;
     let (name, key, permissions) = (&draft.name, fold(&draft.name), draft.permissions.to_text());
-    let changed = store::update(
-        tx,
-        org,
-        id,
-        expected,
-        name,
-        &key,
-        &draft.description,
-        &permissions,
-    );
+    let changed = store::update(tx, org, id, expected, name, &key, &draft.description, &permissions);
     if changed.await? == 0 {
         return Err(stale(&before));
     }
@@ -158,7 +150,12 @@ pub async fn delete(
     }
     let other = match instead {
         Some(other) if other != id => Some(find_instead(tx, by, other).await?),
-        Some(_) => return Err(Error::invalid("instead", "Choose another role than the one that is deleted.")),
+        Some(_) => {
+            return Err(Error::invalid(
+                "instead",
+                "Choose another role than the one that is deleted.",
+            ));
+        }
         None => None,
     };
     let holders = store::list_holders(tx, org, id, ("", MemberId::from_raw(0)), i64::MAX).await?;
@@ -200,7 +197,13 @@ async fn find_instead(tx: &mut Tx, by: &Can<RoleManage>, id: RoleId) -> Result<C
 }
 
 /// Gives a member custom roles and takes others, as part of a recorded change of the member.
-pub(crate) async fn exchange(tx: &mut Tx, org: OrgId, member: MemberId, give: &[RoleId], take: &[RoleId]) -> Result<()> {
+pub(crate) async fn exchange(
+    tx: &mut Tx,
+    org: OrgId,
+    member: MemberId,
+    give: &[RoleId],
+    take: &[RoleId],
+) -> Result<()> {
     for role in take {
         store::take(tx, org, *role, member).await?;
     }
@@ -277,7 +280,10 @@ async fn check(tx: &mut Tx, by: &Can<RoleManage>, draft: &Draft, of: Option<Role
             format!("{name} is a built-in role. Choose another name."),
         ));
     }
-    if store::find_named(tx, org, &key).await?.is_some_and(|found| Some(found) != of) {
+    if store::find_named(tx, org, &key)
+        .await?
+        .is_some_and(|found| Some(found) != of)
+    {
         return Err(Error::invalid(
             "name",
             format!("There is a role named {name} already. Choose another name."),
@@ -293,9 +299,7 @@ async fn check(tx: &mut Tx, by: &Can<RoleManage>, draft: &Draft, of: Option<Role
         return Err(Error::invalid("permission", "Choose at least one permission."));
     }
     let known = host::list(tx, org).await?;
-    let unknown = permissions
-        .hosts()
-        .any(|key| !known.iter().any(|host| host.key == key));
+    let unknown = permissions.hosts().any(|key| !known.iter().any(|host| host.key == key));
     if unknown || permissions.listed().any(|one| !one.is_for_organizations()) {
         return Err(Error::invalid("permission", "Choose permissions from the list alone."));
     }

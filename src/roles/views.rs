@@ -41,12 +41,10 @@ pub struct Section {
 }
 
 /// The catalogue by heading: of what an organization's roles can have, the part that `shown` says.
-pub fn sections(
-    hosts: &[HostPermission],
-    chosen: &Permissions,
-    shown: impl Fn(&Permissions) -> bool,
-) -> Vec<Section> {
-    let headings = Heading::ALL.into_iter().filter(|heading| *heading != Heading::Enterprise);
+pub fn sections(hosts: &[HostPermission], chosen: &Permissions, shown: impl Fn(&Permissions) -> bool) -> Vec<Section> {
+    let headings = Heading::ALL
+        .into_iter()
+        .filter(|heading| *heading != Heading::Enterprise);
     let mut sections: Vec<Section> = headings
         .map(|heading| {
             let mut items: Vec<Item> = Permission::ALL

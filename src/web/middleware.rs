@@ -242,13 +242,10 @@ fn error_page(app: &App, req: &actix_web::HttpRequest, refusal: &Refusal, trace:
             label: label.to_owned(),
             href: href.to_owned(),
         }),
-        why: req
-            .extensions()
-            .get::<Explanation>()
-            .map(|Explanation(href)| Link {
-                label: "Why was this denied?".to_owned(),
-                href: href.clone(),
-            }),
+        why: req.extensions().get::<Explanation>().map(|Explanation(href)| Link {
+            label: "Why was this denied?".to_owned(),
+            href: href.clone(),
+        }),
     }
 }
 

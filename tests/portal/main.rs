@@ -20,6 +20,7 @@ mod matrix;
 mod members;
 mod orgs;
 mod raw;
+mod roles;
 mod shell;
 mod store;
 mod support;

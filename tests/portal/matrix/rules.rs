@@ -16,29 +16,73 @@ pub enum Standing {
     Ended,
     /// A member with the role of this name.
     Role(&'static str),
+    /// A Viewer with a custom role beside it, see [`CUSTOM`].
+    Custom,
     /// Someone with the role of this name over the enterprise.
     Enterprise(&'static str),
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 14] = [
+pub const PERMITTED: [(Permission, &str); 33] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
     ),
+    (
+        Permission::MemberDetail,
+        "viewer developer manager administrator auditor billing enterprise",
+    ),
     (Permission::MemberManage, "administrator enterprise"),
     (Permission::MemberSuspend, "manager administrator enterprise"),
     (Permission::MemberDisable, "administrator enterprise"),
-    (Permission::RoleAssign, "administrator enterprise"),
     (Permission::InviteCreate, "manager administrator enterprise"),
-    (Permission::GroupManage, "administrator enterprise"),
+    (Permission::RoleRead, "administrator auditor enterprise"),
+    (Permission::RoleAssign, "administrator enterprise"),
+    (Permission::RoleManage, "administrator enterprise"),
+    (Permission::GroupManage, "manager administrator enterprise"),
+    (Permission::LimitSet, "administrator billing enterprise"),
+    (Permission::LimitDefault, "administrator billing enterprise"),
+    (Permission::LimitDecide, "manager administrator billing enterprise"),
+    (
+        Permission::KeyOwn,
+        "viewer member developer manager administrator enterprise",
+    ),
+    (Permission::KeyManage, "manager administrator enterprise"),
+    (
+        Permission::UsageRead,
+        "viewer manager administrator auditor billing enterprise",
+    ),
+    (
+        Permission::ReportRun,
+        "viewer manager administrator auditor billing enterprise",
+    ),
     (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::BillingManage, "administrator billing enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
+    (Permission::AppDeploy, "manager administrator enterprise"),
+    (Permission::AppDevelop, "developer manager administrator enterprise"),
+    (Permission::ResourceMonitor, "viewer manager administrator enterprise"),
+    (Permission::ApiCall, "member developer manager administrator enterprise"),
+    (
+        Permission::ApiRead,
+        "viewer member developer manager administrator enterprise",
+    ),
+    (Permission::DeviceManage, "developer manager administrator enterprise"),
+    (Permission::EnvTest, "developer manager administrator enterprise"),
     (Permission::EnterpriseRead, "auditor billing enterprise"),
     (Permission::OrgManage, "enterprise"),
     (Permission::EnterpriseSettings, "enterprise"),
+    (Permission::EnterpriseRoles, "enterprise"),
     (Permission::EnterpriseAudit, "auditor enterprise"),
     (Permission::OperateMail, "enterprise"),
+];
+
+/// What the custom role of the caller "custom" permits, beside the built-in role Viewer.
+pub const CUSTOM: [Permission; 4] = [
+    Permission::AuditRead,
+    Permission::RoleRead,
+    Permission::InviteCreate,
+    Permission::OrgSettings,
 ];
 
 /// Which organization the path names.
@@ -101,6 +145,7 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
             .find(|(of, _)| *of == permission)
             .map_or("", |(_, names)| names);
         match standing {
+            Standing::Custom => CUSTOM.contains(&permission) || names.split(' ').any(|known| known == "viewer"),
             Standing::Role(name) | Standing::Enterprise(name) => names.split(' ').any(|known| known == name),
             _ => false,
         }
@@ -113,7 +158,7 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         Needs::InOrg(permission) => {
             let knows = match standing {
                 Standing::Enterprise(_) => place != Place::Missing,
-                Standing::Role(_) | Standing::Ended => place == Place::Own,
+                Standing::Role(_) | Standing::Custom | Standing::Ended => place == Place::Own,
                 Standing::Elsewhere | Standing::SignedOut => false,
             };
             if !knows {
@@ -139,7 +184,31 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
 #[test]
 fn the_list_of_permissions_is_whole() {
     for permission in Permission::ALL {
-        let rows = PERMITTED.iter().filter(|(of, _)| *of == permission).count();
+        let rows = PERMITTED.iter().filter(|(of, _)| of == permission).count();
         assert_eq!(rows, 1, "{permission:?}");
+    }
+}
+
+/// The table that the product has and the one above are written twice and say the same.
+#[test]
+fn the_built_in_roles_have_exactly_the_table() {
+    use muster::access::{EnterpriseRole, Role};
+    for (permission, names) in PERMITTED {
+        let mut has: Vec<&str> = Role::ALL
+            .iter()
+            .rev()
+            .filter(|role| role.may(permission))
+            .map(|role| role.key())
+            .collect();
+        for (role, name) in [
+            (EnterpriseRole::Auditor, "auditor"),
+            (EnterpriseRole::BillingManager, "billing"),
+            (EnterpriseRole::Administrator, "enterprise"),
+        ] {
+            if role.may(permission) {
+                has.push(name);
+            }
+        }
+        assert_eq!(has.join(" "), names, "{permission:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster::{
-    access::Role,
+    access::{EnterpriseRole, Role},
     ids::UserId,
     mail::links,
     web::routes::{Needs, Route, Target},
@@ -36,6 +36,8 @@ enum Before {
     CodeSent,
     /// Some minutes have passed since the invitation.
     Later,
+    /// The catalogue has a permission of the organization, and one of the enterprise.
+    HostPermission,
 }
 
 /// A request that succeeds, and what its chain holds then.
@@ -128,6 +130,34 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/{member}/disablement" | "/o/{org}/members/{member}/removal") => {
             (B::Nothing, &[("confirm", "ordinary@{word}-people.example")])
         }
+        ("POST", "/o/{org}/members/{member}/roles") => (B::Nothing, &[("role", "member"), ("additional", "{role}")]),
+        ("POST", "/o/{org}/roles") => (
+            B::Nothing,
+            &[
+                ("name", "Support {word}"),
+                ("permission", "member.read"),
+                ("permission", "audit.read"),
+            ],
+        ),
+        ("POST", "/o/{org}/roles/{role}") => (
+            B::Nothing,
+            &[("name", "Other {word}"), ("permission", "audit.read"), ("version", "1")],
+        ),
+        ("POST", "/o/{org}/roles/{role}/deletion") => (B::Nothing, &[("version", "1")]),
+        ("POST", "/o/{org}/roles/permissions" | "/e/roles/permissions") => {
+            (B::Nothing, &[("key", "flow.{word}"), ("title", "Publish flows")])
+        }
+        ("POST", "/o/{org}/roles/permissions/deletion" | "/e/roles/permissions/deletion") => {
+            (B::HostPermission, &[("key", "old.{word}")])
+        }
+        ("POST", "/e/roles") => (
+            B::Nothing,
+            &[
+                ("email", "ordinary@{word}-people.example"),
+                ("role", "enterprise_auditor"),
+            ],
+        ),
+        ("POST", "/e/roles/{account}/revocation") => (B::Nothing, &[]),
         ("POST", "/o/{org}/settings") => (
             B::Nothing,
             &[
@@ -278,6 +308,15 @@ impl Stage {
                 )
                 .await;
             }
+            Before::HostPermission => {
+                let key = format!("old.{}", self.word);
+                for org in [0, self.site.org.id.raw()] {
+                    let row = format!(
+                        "insert into host_permissions (org_id, key, title, created_at) values ({org}, '{key}', 'Old', 0)"
+                    );
+                    raw(db, &row).await;
+                }
+            }
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {
                 if before == Before::InvitedLate {
@@ -358,6 +397,11 @@ async fn act(
         }
         (Target::Session, Some(user)) => world::another_session(portal, user).await,
         (Target::Mail, _) => some_mail(portal, &stage.site.org).await,
+        (Target::Account, _) => {
+            let email = format!("overseer@{}.example", stage.word);
+            let overseer = portal.enterprise_member(EnterpriseRole::Auditor, &email).await;
+            overseer.user.to_string()
+        }
         _ => String::new(),
     };
     let site = &stage.site;
@@ -376,6 +420,8 @@ async fn act(
         )
         .replace("{session}", &own)
         .replace("{mail}", &own)
+        .replace("{account}", &own)
+        .replace("{role}", &site.role)
         .replace("{batch}", &site.batch);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
         .await
@@ -384,6 +430,7 @@ async fn act(
         text.replace("{word}", &stage.word)
             .replace("{me}", &stage.email)
             .replace("{slug}", &site.org.slug)
+            .replace("{role}", &site.role)
             .replace("{code}", &code)
             .replace("{enterprise}", &version)
     };
