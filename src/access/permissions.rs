@@ -97,10 +97,6 @@ impl Permissions {
     pub fn is_empty(&self) -> bool {
         self.bits == 0 && self.hosts.is_empty() && !self.every_host
     }
-    /// How many permissions it names.
-    pub fn len(&self) -> usize {
-        self.bits.count_ones() as usize + self.hosts.len()
-    }
     /// What it has beyond another set, in words.
     pub fn beyond(&self, other: &Self) -> Vec<String> {
         let mut words: Vec<String> = self
@@ -125,6 +121,9 @@ impl FromIterator<Permission> for Permissions {
         set
     }
 }
+
+// A set has 64 bits.
+const _: () = assert!(Permission::ALL.len() <= 64);
 
 const fn bit(permission: Permission) -> u64 {
     1 << permission as u64

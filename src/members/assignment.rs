@@ -102,12 +102,12 @@ pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignmen
     }
     refuse_disabled(by, &member)?;
     let (mut told_before, mut told_after) = (Map::new(), Map::new());
-    if role != member.role {
+    if role == member.role {
+        store::touch(tx, member.org_id, member.id).await?;
+    } else {
         change_built_in(tx, by, &member, role, now).await?;
         told_before.insert("role".to_owned(), json!(member.role.key()));
         told_after.insert("role".to_owned(), json!(role.key()));
-    } else {
-        store::touch(tx, member.org_id, member.id).await?;
     }
     let mut titles = vec![role.title().to_owned()];
     if !give.is_empty() || !take.is_empty() {

@@ -313,8 +313,8 @@ async fn check(tx: &mut Tx, by: &Can<RoleManage>, draft: &Draft, of: Option<Role
 
 /// Reads submitted keys; one that names nothing is a fault of the form.
 pub fn read_permissions(keys: &[String]) -> Result<Permissions> {
-    let known = |key: &&String| Permission::find(key).is_some() || key.starts_with(HOST);
-    if !keys.iter().all(|key| known(&key)) {
+    let is_known = |key: &str| Permission::find(key).is_some() || key.starts_with(HOST);
+    if !keys.iter().all(|key| is_known(key)) {
         return Err(Error::invalid("permission", "Choose permissions from the list alone."));
     }
     Ok(Permissions::read(keys.iter().map(String::as_str)))

@@ -1229,7 +1229,13 @@ async fn groups_and_the_end_of_the_membership_come_with_the_invitation() {
         .redirects_to("/o/acme/invites");
     // Who may invite, manages no groups and leads none puts nobody into one.
     let max = portal.member(&org, Role::Developer, "max").await;
-    crate::roles::give_permissions(&portal, &org, max.member.expect("a member"), &[Permission::InviteCreate]).await;
+    crate::roles::give_permissions(
+        &portal,
+        &org,
+        max.member.expect("a member"),
+        &[Permission::InviteCreate],
+    )
+    .await;
     let fields = [
         ("email", "cat@x.example"),
         ("role", "member"),
