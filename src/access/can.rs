@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{MemberId, OrgId, SessionId, UserId},
     record,
-    web::request::Trace,
+    web::{list, request::Trace},
 };
 
 /// Whoever is signed in.
@@ -476,9 +476,15 @@ async fn refuse<P: Right>(app: &App, can: &Can<P>, why: Refusal, req: &HttpReque
         }
         Refusal::Account | Refusal::Archived | Refusal::ManagersMayNotInvite | Refusal::Missing => {
             deny(app, actor, Some(org.id), req, P::PERMISSION.deed(), now).await;
-            if let Some(member) = can.member.filter(|_| can.may(Permission::RoleRead)) {
-                let query = format!("/access?member={member}&permission={}", P::PERMISSION.key());
-                req.extensions_mut().insert(Explanation(org.path(&query)));
+            let about = match (can.member, &can.person) {
+                (Some(member), _) => ("member", member.to_string()),
+                (None, Some(person)) => ("q", person.email.clone()),
+                (None, None) => ("q", String::new()),
+            };
+            if can.may(Permission::RoleRead) {
+                let pairs = [(about.0, about.1.as_str()), ("permission", P::PERMISSION.key())];
+                let href = list::href(&org.path("/access"), &pairs);
+                req.extensions_mut().insert(Explanation(href));
             }
             refusal(P::PERMISSION, org)
         }

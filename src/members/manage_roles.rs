@@ -152,7 +152,11 @@ async fn dialog(
         open: !ctx.hx.on,
         id: member.id.to_string(),
         name: member.name.clone(),
-        email: member.email.clone(),
+        email: if by.may(Permission::MemberDetail) {
+            member.email.clone()
+        } else {
+            String::new()
+        },
         action: format!("{base}/roles"),
         back: base,
         current,

@@ -474,6 +474,8 @@ pub async fn access(app: Data<App>, by: Can<RoleRead>, ctx: Ctx, query: Query<Ac
     let all_groups = groups::list(&mut db, org.id).await?;
     let (mut person_error, mut candidates, mut answer) = (String::new(), Vec::new(), None);
     let mut typed = query.typed();
+    // Whoever may not see addresses may neither find by them nor be shown any.
+    let sees_addresses = by.may(Permission::MemberDetail);
     let subject = match query.member() {
         Some(id) => match member::find(&mut db, org.id, id).await {
             Ok(member) => Some(Subject::Member(Box::new(member))),
@@ -488,8 +490,9 @@ pub async fn access(app: Data<App>, by: Can<RoleRead>, ctx: Ctx, query: Query<Ac
             };
             let counts = member::counts(&mut db, org.id).await?;
             let found = list::find(&mut db, org.id, &asked, &counts, &all_groups).await?;
-            let exact = |email: &str| email.eq_ignore_ascii_case(typed.trim());
-            let rows = found.rows;
+            let exact = |email: &str| sees_addresses && email.eq_ignore_ascii_case(typed.trim());
+            let mut rows = found.rows;
+            rows.retain(|row| sees_addresses || list::has_words(&row.name, &asked.words));
             let only = if rows.len() == 1 {
                 rows.first()
             } else {
@@ -508,17 +511,29 @@ pub async fn access(app: Data<App>, by: Can<RoleRead>, ctx: Ctx, query: Query<Ac
                         candidates.push(Candidate {
                             href: crate::web::list::href(&href, &pairs),
                             name: row.name.clone(),
-                            email: row.email.clone(),
+                            email: if sees_addresses {
+                                row.email.clone()
+                            } else {
+                                String::new()
+                            },
                         });
                     }
-                    explain::find_overseer(&mut db, &typed).await?.map(Subject::Overseer)
+                    let known = match sees_addresses {
+                        true => explain::find_overseer(&mut db, &typed).await?,
+                        false => None,
+                    };
+                    known.map(Subject::Overseer)
                 }
             }
         }
     };
     if let Some(subject) = &subject {
         if typed.is_empty() {
-            typed = subject.email().to_owned();
+            typed = if sees_addresses {
+                subject.email().to_owned()
+            } else {
+                subject.name().to_owned()
+            };
         }
         if let Some(permission) = Permission::find(&query.permission) {
             let group = query.group();

@@ -1270,6 +1270,26 @@ async fn r_hlp_02_the_403_page_leads_to_the_explanation_for_whoever_may_see_it()
     let page = bob.get(&href).await.page(200);
     page.assert_says("Bob may not change the settings of this organization.");
     bob.get(&org.path("/access")).await.page(200);
+    // A Member sees names alone, here too: nobody is found by an address, and none is shown.
+    let page = bob
+        .get(&org.path("/access?q=ann%40acme.example&permission=audit.read"))
+        .await
+        .page(200);
+    page.assert_says("Nobody in Acme has this name or address.");
+    let page = bob
+        .get(&org.path("/access?q=ann&permission=audit.read"))
+        .await
+        .page(200);
+    page.assert_says("Ann may read the audit log.");
+    assert!(!page.html().replace("bob@acme.example", "").contains("@acme.example"));
+    // Somebody with a role over the enterprise and no membership is led there as well.
+    let eve = portal.enterprise_member(EnterpriseRole::Auditor, "eve").await;
+    let page = eve.get(&org.path("/settings")).await.page(403);
+    let href = page.attribute(why, "href").unwrap();
+    eve.get(&href)
+        .await
+        .page(200)
+        .assert_says("Eve may not change the settings of this organization.");
     save(&bob, &org, bob.member.unwrap(), Role::Administrator, &[])
         .await
         .page(403);
