@@ -207,8 +207,12 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::orgs::routes(),
         crate::members::routes(),
         crate::roles::routes(),
+        crate::groups::routes(),
         crate::shell::routes(),
+        crate::notifications::routes(),
+        crate::guide::routes(),
         crate::invitations::routes(),
+        crate::limits::routes(),
         crate::auth::routes(),
     ]
     .into_iter()

@@ -160,6 +160,10 @@ id! {
     MailId "mail",
     /// A password reset.
     ResetId "rst",
+    /// A member's request for a higher limit.
+    LimitRequestId "lrq",
+    /// Something that a person is told.
+    NotificationId "ntf",
 }
 
 impl OrgId {

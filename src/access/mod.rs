@@ -2,14 +2,16 @@
 
 pub mod can;
 pub mod decision;
+pub mod group;
 pub mod lattice;
 pub mod permission;
 pub mod permissions;
 pub mod session;
 pub mod store;
 
-pub use can::{Acting, Can, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, operator};
+pub use can::{Acting, Can, Display, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, operator};
 pub(crate) use can::{acting, standing_of};
+pub use group::{GroupCan, GroupDuty, GroupLead, GroupRead, sees_all_groups};
 pub use lattice::Power;
 pub use permission::{Class, EnterpriseRole, Heading, Permission, Right, Role};
 pub use permissions::Permissions;

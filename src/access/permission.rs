@@ -73,7 +73,7 @@ impl Role {
     pub const fn may(self, permission: Permission) -> bool {
         use Permission as P;
         match permission {
-            P::MemberRead | P::KeyOwn | P::ApiRead => true,
+            P::MemberRead | P::LimitRequest | P::KeyOwn | P::ApiRead => true,
             P::MemberDetail => !matches!(self, Self::Member),
             P::InviteCreate | P::MemberSuspend | P::GroupManage | P::LimitDecide | P::KeyManage | P::AppDeploy => {
                 matches!(self, Self::Administrator | Self::Manager)
@@ -86,6 +86,7 @@ impl Role {
             }
             P::ApiCall => !matches!(self, Self::Viewer),
             P::OrgSettings
+            | P::SettingsRead
             | P::MemberManage
             | P::MemberDisable
             | P::RoleRead
@@ -219,6 +220,7 @@ impl EnterpriseRole {
     pub const fn may(self, permission: Permission) -> bool {
         use Permission as P;
         match self {
+            _ if permission.needs_membership() => false,
             Self::Administrator => true,
             Self::BillingManager => matches!(
                 permission,
@@ -227,6 +229,7 @@ impl EnterpriseRole {
                     | P::LimitSet
                     | P::LimitDefault
                     | P::LimitDecide
+                    | P::SettingsRead
                     | P::BillingManage
                     | P::UsageRead
                     | P::ReportRun
@@ -239,6 +242,7 @@ impl EnterpriseRole {
                     | P::RoleRead
                     | P::UsageRead
                     | P::ReportRun
+                    | P::SettingsRead
                     | P::AuditRead
                     | P::EnterpriseRead
                     | P::EnterpriseAudit
@@ -368,11 +372,13 @@ permissions! {
     GroupManage "group.manage" Groups false "Manage groups"
         "Create groups and assign people to them." "manage groups",
     LimitSet "limit.set" Limits false "Set limits"
-        "Set the limits of a member or group." "set limits",
+        "Set the limits of members." "set limits",
     LimitDefault "limit.default" Limits false "Set default limits"
-        "Set the limits that members without their own have." "set default limits",
+        "Set the limits of the organization and of groups, and how limits are counted." "set default limits",
     LimitDecide "limit.decide" Limits false "Decide on limit requests"
-        "Approve and deny requests for more." "decide on requests for limits",
+        "Answer requests for higher limits." "answer requests for higher limits",
+    LimitRequest "limit.request" Limits false "Ask for a higher limit"
+        "Ask for a higher limit of one’s own." "ask for a higher limit",
     KeyOwn "key.own" Keys false "Have own API keys"
         "Create, rotate and revoke own API keys, where the organization allows them." "have own API keys",
     KeyManage "key.manage" Keys false "Manage API keys"
@@ -383,8 +389,10 @@ permissions! {
         "Generate and export reports over what one may read." "generate reports",
     OrgSettings "org.settings" Organization false "Change settings"
         "Change the organization’s settings and policies." "change the settings of this organization",
+    SettingsRead "settings.read" Organization true "See settings"
+        "See the organization’s settings, policies and subscription." "see the settings of this organization",
     BillingManage "billing.manage" Organization false "Manage billing"
-        "Keep the record of seats and subscription." "manage billing",
+        "Keep the record of seats and subscription." "change the subscription of this organization",
     AuditRead "audit.read" Organization true "Read the audit log"
         "Read and export the organization’s audit log." "read the audit log",
     AppDeploy "app.deploy" Host false "Deploy applications"
@@ -423,6 +431,10 @@ impl Permission {
     /// Whether an organization's roles can have it.
     pub fn is_for_organizations(self) -> bool {
         self.heading() != Heading::Enterprise
+    }
+    /// Whether only a membership can have it, as it is about what a member has; whoever runs the enterprise lacks it, and gives it.
+    pub const fn needs_membership(self) -> bool {
+        matches!(self, Self::LimitRequest)
     }
 }
 

@@ -85,9 +85,15 @@ impl Permissions {
         Permission::ALL.iter().copied().filter(|one| self.has(*one))
     }
     /// Whether it has all that another set has.
+    pub fn includes(&self, other: &Self) -> bool {
+        other.bits & !self.bits == 0 && self.has_hosts_of(other)
+    }
+    /// Whether whoever has it may give all of another set: what only a membership can have lifts nobody.
     pub fn covers(&self, other: &Self) -> bool {
-        other.bits & !self.bits == 0
-            && (self.every_host || !other.every_host && other.hosts.iter().all(|key| self.hosts.contains(key)))
+        other.listed().all(|one| self.has(one) || one.needs_membership()) && self.has_hosts_of(other)
+    }
+    fn has_hosts_of(&self, other: &Self) -> bool {
+        self.every_host || !other.every_host && other.hosts.iter().all(|key| self.hosts.contains(key))
     }
     /// Whether it permits anything but reading.
     pub fn changes(&self) -> bool {
@@ -97,11 +103,11 @@ impl Permissions {
     pub fn is_empty(&self) -> bool {
         self.bits == 0 && self.hosts.is_empty() && !self.every_host
     }
-    /// What it has beyond another set, in words.
+    /// What it has beyond what another set [covers](Self::covers), in words.
     pub fn beyond(&self, other: &Self) -> Vec<String> {
         let mut words: Vec<String> = self
             .listed()
-            .filter(|one| !other.has(*one))
+            .filter(|one| !other.has(*one) && !one.needs_membership())
             .map(|one| one.title().to_owned())
             .collect();
         words.extend(self.hosts.iter().filter(|key| !other.has_host(key)).cloned());

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 pub use super::store::Invitation;
 use super::{
+    acceptance,
     addresses::Address,
     bulk::{self, Verdict},
     list::names,
     store,
 };
 use crate::{
-    access::{Can, OrgRef, Role, permission::InviteCreate},
+    access::{Can, OrgRef, Permission, Role, permission::InviteCreate},
     audit::{self, Action, Actor, Entry, Object},
     auth::account,
     clock::{Timestamp, days, minutes},
@@ -141,13 +142,16 @@ const RESEND_GAP: std::time::Duration = minutes(1);
 /// How many mails of one invitation may be ordered again within a day.
 const RESENDS_A_DAY: i64 = 5;
 
-/// The roles that the caller may invite with: up to the own rank, and for managers below it (MODEL C-18).
+/// The roles that the caller may invite with: within the own permissions and up to the own rank, for managers below it (MODEL C-18).
+/// A group's lead has no permission to invite but the proof that the organization's rule gives ([`super::leads`]), which names the roles
+/// itself, so that the rank alone counts.
 pub fn roles_for<P>(by: &Can<P>) -> Vec<Role> {
     let rank = by.rank();
     let own = by.permissions();
+    let is_by_rule = !by.may(Permission::InviteCreate);
     let may = |role: &Role| {
         let reaches = role.rank() < rank || (role.rank() == rank && rank != Role::Manager.rank());
-        reaches && own.covers(&by.org().permissions_of(*role))
+        reaches && (is_by_rule || own.covers(&by.org().permissions_of(*role)))
     };
     Role::ALL.into_iter().filter(may).collect()
 }
@@ -381,6 +385,16 @@ pub async fn revoke(tx: &mut Tx, by: &Can<InviteCreate>, id: InvitationId, now: 
     store::find(tx, by.org().id, id).await?.ok_or(Error::NotFound)
 }
 
+/// Ends the pending invitation of someone who has come in by another door: nothing is left to accept. The caller records the joining.
+pub async fn end_for(tx: &mut Tx, org: OrgId, address: &Address, user: UserId, now: Timestamp) -> Result<()> {
+    let Some(id) = store::find_pending_for(tx, org, address.key()).await? else {
+        return Ok(());
+    };
+    store::decide(tx, org, id, State::Accepted, now).await?;
+    store::set_accepted_by(tx, org, id, user).await?;
+    mail::outbox::cancel_for(tx, id).await
+}
+
 /// Deletes every pending code of one inviter in the organization, when that person is disabled or removed (MODEL 2.3); returns how many.
 pub async fn revoke_by(tx: &mut Tx, by: &Actor, org: OrgId, inviter: UserId, now: Timestamp) -> Result<u64> {
     let open = store::list_by_inviter(tx, org, inviter).await?;
@@ -467,6 +481,8 @@ pub async fn delivery_changed(
             )
         };
         audit::record(tx, by, Some(org), entry, now).await?;
+        let place = store::find_place(tx, org).await?;
+        acceptance::tell_inviter(tx, &found, &place, None, now).await?;
     }
     Ok(())
 }

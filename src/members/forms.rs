@@ -44,6 +44,7 @@ pub struct Search {
     group: Vec<String>,
     sort: String,
     dir: String,
+    limit: String,
     after: String,
     before: String,
 }
@@ -70,6 +71,7 @@ impl Search {
             roles,
             groups,
             words: list::words(&self.q),
+            limitless: (self.limit == "none").then_some(list::Limitless::Any),
             cursor: after.or_else(|| Cursor::parse(&self.before, true)),
         }
     }
@@ -93,6 +95,9 @@ pub fn address(query: &Query, typed: &str) -> String {
     }
     for group in &query.groups {
         pairs.append_pair("group", &group.to_string());
+    }
+    if query.limitless.is_some() {
+        pairs.append_pair("limit", "none");
     }
     for (name, value) in order(query.order) {
         pairs.append_pair(name, value);

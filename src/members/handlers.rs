@@ -22,8 +22,10 @@ use crate::{
     },
     app::App,
     audit,
+    auth::profile,
     error::Result,
-    groups, orgs, roles, shell,
+    groups::{self, views::OfMember},
+    guide, limits, orgs, roles, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -34,11 +36,13 @@ use crate::{
 
 /// The list.
 pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<Search>) -> Result<HttpResponse> {
-    let query = search.0.query();
+    let mut query = search.0.query();
     let viewer = Viewer::of(&by, app.clock.now());
     let mut db = app.db.read();
     let counts = member::counts(&mut db, by.org().id).await?;
     let all_groups = groups::list(&mut db, by.org().id).await?;
+    let without = limits::banner(&mut db, &by, &counts).await?;
+    query.limitless = query.limitless.and(without.filter());
     let mut found = list::find(&mut db, by.org().id, &query, &counts, &all_groups).await?;
     if viewer.names_only() {
         // Whoever may not see addresses may not find by them either.
@@ -46,6 +50,8 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
             .rows
             .retain(|row| list::has_words(&row.name, &query.words) || by.user_id() == row.user_id);
     }
+    let people: Vec<_> = found.rows.iter().map(|row| (row.id, row.user_id)).collect();
+    let limits = limits::cells(&mut db, &by, &people, app.clock.now()).await?;
     let l = shell::org(&app, &ctx, &by, "Members", Tab::Members).await?;
     let typed = search.0.typed();
     let shown = Shown {
@@ -54,12 +60,17 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
         counts: &counts,
         groups: &all_groups,
         found: &found,
+        limits: &limits,
+        without: &without,
     };
     let mut page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
     let ids: Vec<_> = found.rows.iter().map(|row| row.id).collect();
     let held = roles::held_by_many(&mut db, by.org().id, &ids).await?;
     for (row, id) in page.rows.iter_mut().zip(ids) {
         row.add_roles(&viewer, held.iter().filter(|one| one.member_id == id));
+    }
+    if !ctx.hx.on {
+        page.start = guide::card(&app, &by).await?;
     }
     if ctx.hx.on {
         respond::page(&page.as_rows())
@@ -77,9 +88,16 @@ pub async fn show(app: Data<App>, by: Can<MemberRead>, at: Path<MemberPath>, ctx
 async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -> Result<Show> {
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
-    let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let belongings = groups::list_of(&mut db, member.org_id, member.id).await?;
     let held = roles::held_by(&mut db, member.org_id, member.id).await?;
+    let all_groups = if by.may(Permission::GroupManage) {
+        groups::list(&mut db, member.org_id).await?
+    } else {
+        Vec::new()
+    };
+    let membership = OfMember::new(by, member.id, &belongings, &all_groups, app.clock.now());
     let is_self = member.user_id == by.user_id();
+    let profile = profile::find(&mut db, member.user_id).await?;
     let sessions = if is_self || by.may(Permission::MemberDisable) {
         Some(session::list(&mut db, member.user_id, app.clock.now()).await?.len())
     } else {
@@ -91,6 +109,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     } else {
         None
     };
+    let limits = limits::panel(&mut db, by, member, app.clock.now()).await?;
     let l = shell::org(app, ctx, by, &member.name, Tab::Members).await?;
     Ok(Show::new(
         l,
@@ -98,10 +117,12 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         &viewer,
         Known {
             member,
-            groups: &groups,
+            membership,
             held: &held,
+            profile: &profile,
             sessions,
             activity,
+            limits,
         },
     ))
 }
@@ -519,6 +540,18 @@ async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<Str
     ))
 }
 
+/// The member's row as the table shows it, for the answer to an act on it.
+pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) -> Result<RowFragment> {
+    let viewer = Viewer::of(by, app.clock.now());
+    let mut db = app.db.read();
+    let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let held = roles::held_by(&mut db, member.org_id, member.id).await?;
+    let cells = limits::cells(&mut db, by, &[(member.id, member.user_id)], app.clock.now()).await?;
+    let mut row = Row::of_member(&viewer, member, &groups).with_limit(&cells);
+    row.add_roles(&viewer, held.iter());
+    Ok(RowFragment { row })
+}
+
 /// Done: the member's row for htmx, else the page that the act came from.
 pub(super) async fn row<P: Right>(
     app: &App,
@@ -528,12 +561,7 @@ pub(super) async fn row<P: Right>(
     toast: Toast,
     form: &ActForm,
 ) -> Result<HttpResponse> {
-    let viewer = Viewer::of(by, app.clock.now());
-    let groups = groups::list_of(&mut app.db.read(), member.org_id, member.id).await?;
-    let held = roles::held_by(&mut app.db.read(), member.org_id, member.id).await?;
-    let mut row = Row::of_member(&viewer, member, &groups);
-    row.add_roles(&viewer, held.iter());
-    let fragment = RowFragment { row };
+    let fragment = fragment(app, by, member).await?;
     let base = by.path("/members");
     let way_on = form.way_on(&base, &format!("{base}/{}", member.id));
     respond::done(app, ctx, &fragment, toast, &way_on)

@@ -11,6 +11,8 @@ pub mod presence;
 mod store;
 mod views;
 
+pub(crate) use forms::{MemberPath, with as with_query};
+pub(crate) use handlers::fragment;
 pub use member::{Change, Member, NewMember, Source, Status};
 
 use crate::{

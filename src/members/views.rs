@@ -10,14 +10,18 @@ use super::{
 use crate::{
     access::{Can, EnterpriseRole, Permission, Permissions, Role},
     audit,
+    auth::profile::Profile,
     clock::{Timestamp, Zone},
-    groups::{Belonging, Group},
+    groups::{Belonging, Group, views::OfMember},
+    guide,
     ids::{GroupId, UserId},
+    limits,
     roles::Held,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
         layout::{Chip, Choice, Fact, FilterLink, Layout, Sort as SortLink, Tag, hue, initials},
+        middleware::picture_of,
     },
 };
 
@@ -31,6 +35,7 @@ pub struct Viewer {
     may_suspend: bool,
     may_disable: bool,
     may_manage: bool,
+    may_limit: bool,
     /// Members see each other's names, not addresses (MODEL section 2.5).
     names_only: bool,
     zone: Zone,
@@ -50,8 +55,9 @@ impl Viewer {
             may_suspend: by.may(Permission::MemberSuspend),
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
+            may_limit: by.may(Permission::LimitSet),
             names_only: !by.may(Permission::MemberDetail),
-            zone: by.org().zone.clone(),
+            zone: by.zone().clone(),
             now,
             base: by.path("/members"),
         }
@@ -79,6 +85,8 @@ pub struct Offers {
     pub remove: bool,
     /// Provision private context.
     pub provision: bool,
+    /// Set Usage Limit.
+    pub limit: bool,
 }
 
 impl Offers {
@@ -109,6 +117,14 @@ impl Offers {
             disable: viewer.may_disable && is_open && !is_self,
             remove: viewer.may_manage && !is_self,
             provision: viewer.may_manage && is_open && !has_context,
+            limit: viewer.may_limit && is_open,
+        }
+    }
+    /// What is left about a member who has permissions that the viewer lacks.
+    fn beyond_reach(self) -> Self {
+        Self {
+            limit: self.limit,
+            ..Self::default()
         }
     }
 }
@@ -136,6 +152,8 @@ pub struct Row {
     pub initials: String,
     /// For the avatar.
     pub hue: u8,
+    /// The address of the picture; none for initials.
+    pub picture: Option<String>,
     /// Whether it is the viewer.
     pub you: bool,
     /// The member's page.
@@ -170,9 +188,18 @@ pub struct Row {
     pub may: Offers,
     /// The version that an act refers to.
     pub version: i64,
+    /// What limits the member; none for whom it is not shown.
+    pub limit: Option<limits::views::Cell>,
 }
 
 impl Row {
+    /// The row with the member's limit.
+    #[must_use]
+    pub fn with_limit(mut self, cells: &limits::Cells) -> Self {
+        self.limit = cells.of(&self.id);
+        self
+    }
+
     /// A row of the list.
     pub fn of_list(viewer: &Viewer, row: &ListRow) -> Self {
         let expired = list::has_expired(row, viewer.now);
@@ -192,6 +219,7 @@ impl Row {
             email: row.email.clone(),
             initials: initials(&row.name),
             hue: hue(row.id.raw()),
+            picture: picture_of(row.picture.as_deref().unwrap_or_default()),
             href: format!("{}/{}", viewer.base, row.id),
             role: row.role.title().to_owned(),
             is_admin: row.role == Role::Administrator,
@@ -209,13 +237,18 @@ impl Row {
     /// The row of a member after an act.
     pub fn of_member(viewer: &Viewer, member: &Member, groups: &[Belonging]) -> Self {
         let status = member.state(viewer.now);
-        let groups: Vec<_> = groups.iter().map(|group| (group.id, group.name.clone())).collect();
+        let groups: Vec<_> = groups
+            .iter()
+            .filter(|group| group.lasts(viewer.now))
+            .map(|group| (group.id, group.name.clone()))
+            .collect();
         Self {
             id: member.id.to_string(),
             name: member.name.clone(),
             email: member.email.clone(),
             initials: initials(&member.name),
             hue: hue(member.id.raw()),
+            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
             href: format!("{}/{}", viewer.base, member.id),
             role: member.role.title().to_owned(),
             is_admin: member.role == Role::Administrator,
@@ -264,12 +297,12 @@ impl Row {
 }
 
 impl Row {
-    /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach.
+    /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach, but for limits.
     pub fn add_roles<'a>(&mut self, viewer: &Viewer, held: impl Iterator<Item = &'a Held>) {
         for one in held {
             self.additional.push(one.name.clone());
             if !viewer.permissions.covers(&one.permits()) {
-                self.may = Offers::default();
+                self.may = self.may.beyond_reach();
             }
         }
     }
@@ -321,6 +354,8 @@ pub struct Index {
     pub l: Layout,
     /// Whether only the results are asked for.
     pub partial: bool,
+    /// Getting started, while it is shown.
+    pub start: Option<guide::views::Card>,
     /// The list's path.
     pub path: String,
     /// The organization's name.
@@ -355,6 +390,10 @@ pub struct Index {
     pub roles: Vec<Choice>,
     /// The groups.
     pub groups: Vec<Choice>,
+    /// Members without a limit, in words; none when there are none, or for whom it is not shown.
+    pub without: Option<limits::Banner>,
+    /// What the limits' column counts in; none for whom it is not shown.
+    pub limit_unit: Option<String>,
     /// What is on.
     pub chips: Vec<Chip>,
     /// The list without the role filter.
@@ -403,6 +442,10 @@ pub struct Shown<'a> {
     pub groups: &'a [Group],
     /// The page.
     pub found: &'a Found,
+    /// What limits each of them.
+    pub limits: &'a limits::Cells,
+    /// Who has no limit.
+    pub without: &'a limits::Banner,
 }
 
 impl Index {
@@ -414,6 +457,8 @@ impl Index {
             counts,
             groups,
             found,
+            limits,
+            without,
         } = *shown;
         let path = by.path("/members");
         let link = |change: &dyn Fn(&mut Query)| {
@@ -497,6 +542,12 @@ impl Index {
                 remove: link(&|other| other.groups.retain(|kept| kept != id)),
             });
         }
+        if query.limitless.is_some() {
+            chips.push(Chip {
+                label: "No limit".to_owned(),
+                remove: link(&|other| other.limitless = None),
+            });
+        }
         let mut hidden: Vec<(String, String)> = forms::order(query.order)
             .into_iter()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
@@ -504,9 +555,13 @@ impl Index {
         if let Some(status) = query.status {
             hidden.push(("status".to_owned(), status.key().to_owned()));
         }
+        if query.limitless.is_some() {
+            hidden.push(("limit".to_owned(), "none".to_owned()));
+        }
         Self {
             l,
             partial,
+            start: None,
             organization: by.org().name.clone(),
             total: counts.total(),
             active: counts.of(Some(Status::Active), &[]),
@@ -558,7 +613,13 @@ impl Index {
             by_joined: sort(Sort::Joined),
             by_active: sort(Sort::Active),
             order: in_words(query.order).to_owned(),
-            rows: found.rows.iter().map(|row| Row::of_list(viewer, row)).collect(),
+            rows: found
+                .rows
+                .iter()
+                .map(|row| Row::of_list(viewer, row).with_limit(limits))
+                .collect(),
+            without: without.is_shown().then(|| without.clone()),
+            limit_unit: limits.head(),
             range: range(found),
             previous: found.previous.as_ref().map(|cursor| page("before", cursor)),
             next: found.next.as_ref().map(|cursor| page("after", cursor)),
@@ -638,7 +699,16 @@ impl Event {
             Some(audit::Action::MemberActivate | audit::Action::MemberRestore) => ("circle-play", "ok"),
             Some(audit::Action::MemberDisable | audit::Action::MemberRemove) => ("ban", "bad"),
             Some(audit::Action::MemberContext) => ("layers", ""),
+            Some(
+                audit::Action::LimitSet
+                | audit::Action::LimitPin
+                | audit::Action::LimitRaiseEnd
+                | audit::Action::LimitRequest
+                | audit::Action::LimitApprove
+                | audit::Action::LimitDeny,
+            ) => ("gauge", ""),
             Some(audit::Action::GroupMemberAdd | audit::Action::GroupMemberRemove) => ("tag", ""),
+            Some(audit::Action::GroupMemberUpdate | audit::Action::GroupMemberExpire) => ("clock", ""),
             _ => ("history", ""),
         };
         let field = |text: &str, name: &str| -> Option<String> {
@@ -710,6 +780,8 @@ pub struct Show {
     pub initials: String,
     /// For the avatar.
     pub hue: u8,
+    /// The address of the picture; none for initials.
+    pub picture: Option<String>,
     /// Whether it is the viewer.
     pub you: bool,
     /// The role's name.
@@ -747,9 +819,11 @@ pub struct Show {
     /// Labels and values.
     pub facts: Vec<Fact>,
     /// The groups.
-    pub groups: Vec<Tag>,
+    pub membership: OfMember,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
+    /// The member's limits; none for whom they are not shown.
+    pub limits: Option<limits::views::Panel>,
     /// The whole record.
     pub audit_href: String,
     /// The version that an act refers to.
@@ -761,13 +835,17 @@ pub struct Known<'a> {
     /// The member.
     pub member: &'a Member,
     /// Their groups.
-    pub groups: &'a [Belonging],
+    pub membership: OfMember,
     /// Their custom roles.
     pub held: &'a [Held],
+    /// How they are reached.
+    pub profile: &'a Profile,
     /// How many sessions are open; none for whom it is not shown.
     pub sessions: Option<usize>,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
+    /// The member's limits; none for whom they are not shown.
+    pub limits: Option<limits::views::Panel>,
 }
 
 impl Show {
@@ -775,10 +853,12 @@ impl Show {
     pub fn new<P>(l: Layout, by: &Can<P>, viewer: &Viewer, known: Known<'_>) -> Self {
         let Known {
             member,
-            groups,
+            membership,
             held,
+            profile,
             sessions,
             activity,
+            limits,
         } = known;
         let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
         let status = member.state(viewer.now);
@@ -789,6 +869,11 @@ impl Show {
         let mut fact = |label, value: String| facts.push(Fact { label, value });
         if !hidden {
             fact("Email", member.email.clone());
+            for (label, value) in [("Phone", &profile.phone), ("Contact", &profile.contact)] {
+                if !value.is_empty() {
+                    fact(label, value.clone());
+                }
+            }
         }
         fact("Role", member.role.title().to_owned());
         if let Some(role) = member.enterprise_role {
@@ -827,6 +912,7 @@ impl Show {
             name: member.name.clone(),
             initials: initials(&member.name),
             hue: hue(member.id.raw()),
+            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
             you: member.user_id == viewer.user,
             role: member.role.title().to_owned(),
             status,
@@ -838,7 +924,7 @@ impl Show {
             may: if is_reached {
                 offers(viewer, member)
             } else {
-                Offers::default()
+                offers(viewer, member).beyond_reach()
             },
             additional: held.iter().map(|one| one.name.clone()).collect(),
             roles: role_choices(by, member.role.key()),
@@ -849,14 +935,9 @@ impl Show {
             reason_error: String::new(),
             context,
             facts,
-            groups: groups
-                .iter()
-                .map(|group| Tag {
-                    label: group.name.clone(),
-                    hue: hue(group.id.raw()),
-                })
-                .collect(),
+            membership,
             activity,
+            limits,
             audit_href: by.path("/audit"),
             version: member.version,
         }

@@ -208,7 +208,7 @@ impl Facts<'_> {
                 Grant::Enterprise(role) => sources.push(format!("the enterprise role {}", role.title())),
                 Grant::Role(role) => sources.push(format!("the built-in role {}", role.title())),
                 Grant::Additional => {
-                    sources.extend(self.roles.iter().map(|name| format!("the additional role {name}")))
+                    sources.extend(self.roles.iter().map(|name| format!("the additional role {name}")));
                 }
             }
         }

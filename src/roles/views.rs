@@ -329,7 +329,7 @@ impl Matrix {
                     MatrixRow {
                         title: item.title,
                         key: item.key.trim_start_matches(HOST).to_owned(),
-                        has: columns.iter().map(|column| column.covers(&one)).collect(),
+                        has: columns.iter().map(|column| column.includes(&one)).collect(),
                     }
                 });
                 (section.title, rows.collect())

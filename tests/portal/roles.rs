@@ -320,7 +320,7 @@ async fn r_rol_06_a_role_is_felt_at_once_in_a_second_session() {
     let role = org.path(&format!("/roles/{id}"));
     let fields = [
         ("name", "Security review"),
-        ("permission", "org.settings"),
+        ("permission", "settings.read"),
         ("version", "1"),
     ];
     ann.post(&role, &fields).await.redirects_to(&role);
@@ -1120,7 +1120,9 @@ async fn r_hlp_02_why_it_was_denied_is_the_truth() {
         (P::InviteCreate, "/invites"),
         (P::RoleRead, "/roles"),
         (P::RoleManage, "/roles/new"),
-        (P::OrgSettings, "/settings"),
+        (P::SettingsRead, "/settings"),
+        (P::LimitDecide, "/limits"),
+        (P::LimitSet, "/limits/members"),
         (P::AuditRead, "/audit"),
     ];
     let (mut granted, mut denied) = (0, 0);
@@ -1268,7 +1270,7 @@ async fn r_hlp_02_the_403_page_leads_to_the_explanation_for_whoever_may_see_it()
     assert_eq!(page.first(why), "Why was this denied?");
     let href = page.attribute(why, "href").unwrap();
     let page = bob.get(&href).await.page(200);
-    page.assert_says("Bob may not change the settings of this organization.");
+    page.assert_says("Bob may not see the settings of this organization.");
     bob.get(&org.path("/access")).await.page(200);
     // A Member sees names alone, here too: nobody is found by an address, and none is shown.
     let page = bob
@@ -1284,12 +1286,12 @@ async fn r_hlp_02_the_403_page_leads_to_the_explanation_for_whoever_may_see_it()
     assert!(!page.html().replace("bob@acme.example", "").contains("@acme.example"));
     // Somebody with a role over the enterprise and no membership is led there as well.
     let eve = portal.enterprise_member(EnterpriseRole::Auditor, "eve").await;
-    let page = eve.get(&org.path("/settings")).await.page(403);
+    let page = eve.get(&org.path("/members/new")).await.page(403);
     let href = page.attribute(why, "href").unwrap();
     eve.get(&href)
         .await
         .page(200)
-        .assert_says("Eve may not change the settings of this organization.");
+        .assert_says("Eve may not add or remove members.");
     save(&bob, &org, bob.member.unwrap(), Role::Administrator, &[])
         .await
         .page(403);

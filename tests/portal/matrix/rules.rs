@@ -1,7 +1,7 @@
 //! What every caller must see, by rule from the route table. The handlers know nothing of this file.
 
 use muster::{
-    access::Permission,
+    access::{GroupDuty, Permission},
     web::routes::{Needs, Route, Target},
 };
 
@@ -18,12 +18,14 @@ pub enum Standing {
     Role(&'static str),
     /// A Viewer with a custom role beside it, see [`CUSTOM`].
     Custom,
+    /// A member with the role of this name who leads the group of the test.
+    Lead(&'static str),
     /// Someone with the role of this name over the enterprise.
     Enterprise(&'static str),
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 33] = [
+pub const PERMITTED: [(Permission, &str); 35] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
@@ -44,6 +46,10 @@ pub const PERMITTED: [(Permission, &str); 33] = [
     (Permission::LimitDefault, "administrator billing enterprise"),
     (Permission::LimitDecide, "manager administrator billing enterprise"),
     (
+        Permission::LimitRequest,
+        "viewer member developer manager administrator",
+    ),
+    (
         Permission::KeyOwn,
         "viewer member developer manager administrator enterprise",
     ),
@@ -57,6 +63,7 @@ pub const PERMITTED: [(Permission, &str); 33] = [
         "viewer manager administrator auditor billing enterprise",
     ),
     (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::SettingsRead, "administrator auditor billing enterprise"),
     (Permission::BillingManage, "administrator billing enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
     (Permission::AppDeploy, "manager administrator enterprise"),
@@ -146,25 +153,30 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
             .map_or("", |(_, names)| names);
         match standing {
             Standing::Custom => CUSTOM.contains(&permission) || names.split(' ').any(|known| known == "viewer"),
-            Standing::Role(name) | Standing::Enterprise(name) => names.split(' ').any(|known| known == name),
+            Standing::Role(name) | Standing::Lead(name) | Standing::Enterprise(name) => {
+                names.split(' ').any(|known| known == name)
+            }
             _ => false,
         }
     };
     if standing == Standing::SignedOut && route.needs != Needs::Nothing {
         return Expect::SignIn;
     }
+    let knows = match standing {
+        Standing::Enterprise(_) => place != Place::Missing,
+        Standing::Role(_) | Standing::Custom | Standing::Lead(_) | Standing::Ended => place == Place::Own,
+        Standing::Elsewhere | Standing::SignedOut => false,
+    };
     match route.needs {
         Needs::Nothing | Needs::SignIn => {}
-        Needs::InOrg(permission) => {
-            let knows = match standing {
-                Standing::Enterprise(_) => place != Place::Missing,
-                Standing::Role(_) | Standing::Custom | Standing::Ended => place == Place::Own,
-                Standing::Elsewhere | Standing::SignedOut => false,
-            };
-            if !knows {
-                return Expect::NoPlace;
-            }
-            if !permitted(permission) {
+        Needs::InOrg(_) | Needs::InGroup(_) if !knows => return Expect::NoPlace,
+        Needs::InOrg(permission) if !permitted(permission) => return Expect::Denied,
+        Needs::InOrg(_) => {}
+        Needs::InGroup(duty) => {
+            // A lead is let into the own group alone, and learns nothing of any other id.
+            let leads = matches!(standing, Standing::Lead(_)) && thing == Thing::Fitting;
+            let reads = duty == GroupDuty::Read && matches!(standing, Standing::Enterprise(_));
+            if !(leads || reads || permitted(Permission::GroupManage)) {
                 return Expect::Denied;
             }
         }
@@ -172,6 +184,12 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         Needs::Enterprise(_) => {}
     }
     match route.target {
+        // Whoever shares an organization with its person may see a picture, and the enterprise sees all.
+        Target::Picture => match (standing, thing) {
+            (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign)
+            | (Standing::Role(_) | Standing::Custom | Standing::Lead(_), Thing::Fitting) => Expect::Allowed,
+            _ => Expect::NoThing,
+        },
         Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
         Target::None => Expect::Allowed,
         Target::Token if thing == Thing::Fitting && route.path != "/setup/{token}" => Expect::Allowed,
