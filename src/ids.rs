@@ -158,6 +158,10 @@ id! {
     MailId "mail",
     /// A password reset.
     ResetId "rst",
+    /// An act on many at once.
+    JobId "job",
+    /// A saved view of the members table.
+    ViewId "viw",
 }
 
 impl OrgId {

@@ -135,7 +135,7 @@ pub async fn remove_member(
     audit::record(tx, by.actor(), Some(org), entry, now).await
 }
 
-async fn find(db: &mut impl Read, org: OrgId, id: GroupId) -> Result<Group> {
+pub(super) async fn find(db: &mut impl Read, org: OrgId, id: GroupId) -> Result<Group> {
     if id.org() != org {
         return Err(Error::NotFound);
     }

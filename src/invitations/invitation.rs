@@ -136,7 +136,7 @@ pub struct Terms {
 }
 
 /// Two mails of one invitation lie at least this far apart.
-const RESEND_GAP: std::time::Duration = minutes(1);
+pub(super) const RESEND_GAP: std::time::Duration = minutes(1);
 /// How many mails of one invitation may be ordered again within a day.
 const RESENDS_A_DAY: i64 = 5;
 

@@ -10,6 +10,8 @@ mod forms;
 mod handlers;
 pub mod invitation;
 pub mod list;
+pub mod mass;
+mod mass_store;
 mod store;
 mod views;
 
@@ -29,7 +31,7 @@ use crate::{
 
 /// Every statement of this room.
 pub fn statements() -> Vec<Statement> {
-    [store::statements(), store::list_statements()]
+    [store::statements(), store::list_statements(), mass::statements()]
         .into_iter()
         .flatten()
         .collect()

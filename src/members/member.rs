@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub use super::store::Member;
 use super::{
+    guard::{self, Deed, Standing},
     list::Counts,
     store::{self, Due},
 };
@@ -180,6 +181,16 @@ impl Member {
     pub fn acts(&self, now: Timestamp) -> bool {
         self.status.acts() && !self.is_expired(now)
     }
+    /// What a decision about the member has to know.
+    pub const fn standing(&self) -> Standing {
+        Standing {
+            user: self.user_id,
+            role: self.role,
+            enterprise_role: self.enterprise_role,
+            status: self.status,
+            expires_at: self.expires_at,
+        }
+    }
     /// The word for the state, by the precedence of MODEL section 2.4.
     pub fn state(&self, now: Timestamp) -> &'static str {
         match self.status {
@@ -192,11 +203,11 @@ impl Member {
     fn was_expired(&self) -> bool {
         self.status == Status::Suspended && self.expires_at.is_some() && self.state_at == self.expires_at
     }
-    fn object(&self) -> Object {
+    pub(super) fn object(&self) -> Object {
         Object::new("member", self.id.raw(), self.name.clone())
     }
     /// The state to return to.
-    const fn restored(&self) -> Status {
+    pub(super) const fn restored(&self) -> Status {
         if self.context_at.is_some() {
             Status::Active
         } else {
@@ -378,27 +389,8 @@ pub async fn change_role(
     now: Timestamp,
 ) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    if role.rank() > by.rank() {
-        return Err(Error::forbidden(format!(
-            "{} stands above your own role. Ask someone who has it to grant it.",
-            role.title()
-        )));
-    }
-    if role == member.role {
+    if !is_allowed(tx, by, Deed::Role(role), &member, now).await? {
         return Ok(member);
-    }
-    refuse_disabled(by, &member)?;
-    if member.role == Role::Administrator {
-        keep_one_admin(tx, by, &member, now).await?;
-    }
-    if role == Role::Administrator
-        && member.expires_at.is_some()
-        && store::count_other_admins(tx, by.org().id, member.id).await? == 0
-    {
-        return Err(Error::conflict(format!(
-            "{}’s membership has an end date, and the organization has no Org Admin without one. Make someone else Org Admin first.",
-            member.name
-        )));
     }
     store::update_role(tx, member.org_id, member.id, role).await?;
     recount(tx, &member, Some((role, member.status))).await?;
@@ -418,18 +410,7 @@ pub async fn suspend(
     now: Timestamp,
 ) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_self(by, &member, "deactivate")?;
-    refuse_disabled(by, &member)?;
-    if member.status == Status::Suspended {
-        return Err(Error::conflict(format!("{} is deactivated already.", member.name)));
-    }
-    if until.is_some_and(|until| until <= now) {
-        return Err(Error::invalid(
-            "until",
-            "Choose a day after today, or leave the field empty.",
-        ));
-    }
-    keep_one_admin(tx, by, &member, now).await?;
+    is_allowed(tx, by, Deed::Suspend(until), &member, now).await?;
     set_status(tx, by.actor(), &member, Status::Suspended, until, reason, now).await?;
     end_sessions(tx, &member, now).await?;
     let before = json!({ "status": member.status.key() });
@@ -445,10 +426,7 @@ pub async fn suspend(
 /// Takes a deactivation back, or the end of a membership that ended by its date.
 pub async fn activate(tx: &mut Tx, by: &Can<MemberSuspend>, of: impl Into<Change>, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_disabled(by, &member)?;
-    if member.status != Status::Suspended && !member.is_expired(now) {
-        return Err(Error::conflict(format!("{} is not deactivated.", member.name)));
-    }
+    is_allowed(tx, by, Deed::Activate, &member, now).await?;
     reopen(tx, by.actor(), &member, Action::MemberActivate, "", now).await?;
     notify(tx, by, &member, "activated", now).await?;
     find(tx, member.org_id, member.id).await
@@ -463,11 +441,7 @@ pub async fn disable(
     now: Timestamp,
 ) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_self(by, &member, "disable")?;
-    if member.status == Status::Disabled {
-        return Err(Error::conflict(format!("{} is disabled already.", member.name)));
-    }
-    keep_one_admin(tx, by, &member, now).await?;
+    is_allowed(tx, by, Deed::Disable, &member, now).await?;
     set_status(tx, by.actor(), &member, Status::Disabled, None, reason, now).await?;
     let ended = end_sessions(tx, &member, now).await?;
     let revoked = revoke_invitations(tx, by.actor(), &member, now).await?;
@@ -490,9 +464,8 @@ pub async fn disable(
 /// Ends a membership: what disabling ends, and groups; the row stays as history, and a new invitation begins a new membership.
 pub async fn remove(tx: &mut Tx, by: &Can<MemberManage>, of: impl Into<Change>, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_self(by, &member, "remove")?;
+    is_allowed(tx, by, Deed::Remove, &member, now).await?;
     store::lock_user(tx, member.user_id).await?;
-    keep_one_admin(tx, by, &member, now).await?;
     store::update_status(
         tx,
         member.org_id,
@@ -667,7 +640,7 @@ async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now:
 }
 
 /// Locks an organization that is not archived.
-async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
+pub(super) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
     if store::lock_org(tx, org).await? != 1 {
         return Err(Error::conflict(
             "This organization is archived and read-only. An Enterprise Administrator can restore it.",
@@ -685,14 +658,14 @@ async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) ->
     lock_live(tx, org.id).await?;
     let member = find(tx, org.id, of.id).await?;
     if member.rank() > by.rank() {
-        let title = match member.enterprise_role {
-            Some(role) if role.rank() > by.rank() => role.title(),
-            _ => member.role.title(),
-        };
-        return Err(Error::forbidden(format!(
-            "{} is {title}, which stands above your own role. Ask someone of that rank.",
-            member.name
-        )));
+        let higher = guard::Refusal::Higher;
+        return Err(guard::error(
+            higher,
+            by,
+            Deed::Activate,
+            &member.standing(),
+            &member.name,
+        ));
     }
     if of.expected.is_some_and(|version| version != member.version) {
         return Err(Error::conflict(format!(
@@ -720,13 +693,16 @@ pub(super) fn already(member: &Member) -> String {
     }
 }
 
-fn refuse_self<P>(by: &Can<P>, member: &Member, deed: &str) -> Result<()> {
-    if by.person().is_some() && by.user_id() == member.user_id {
-        return Err(Error::conflict(format!(
-            "You cannot {deed} yourself. Ask another Org Admin to do it."
-        )));
-    }
-    Ok(())
+/// Refuses what [`guard::judge`] refuses; otherwise whether the deed changes something.
+async fn is_allowed<P>(tx: &mut Tx, by: &Can<P>, deed: Deed, member: &Member, now: Timestamp) -> Result<bool> {
+    let standing = member.standing();
+    let others = if guard::asks_for_admins(deed, &standing, now) {
+        store::count_other_admins(tx, member.org_id, member.id).await?
+    } else {
+        0
+    };
+    guard::judge(by, deed, &standing, others, now)
+        .map_err(|refusal| guard::error(refusal, by, deed, &standing, &member.name))
 }
 
 fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
@@ -735,19 +711,6 @@ fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
             "{} is disabled, which cannot be undone here. To restore the member, contact {}.",
             member.name,
             by.org().support_contact
-        )));
-    }
-    Ok(())
-}
-
-/// Refuses to take away the last Org Admin who acts and has no end date.
-async fn keep_one_admin<P>(tx: &mut Tx, by: &Can<P>, member: &Member, now: Timestamp) -> Result<()> {
-    let counts = member.role == Role::Administrator && member.acts(now);
-    if counts && store::count_other_admins(tx, member.org_id, member.id).await? == 0 {
-        return Err(Error::conflict(format!(
-            "{} is the last Org Admin of {}. Make someone else Org Admin first.",
-            member.name,
-            by.org().name
         )));
     }
     Ok(())
@@ -833,7 +796,7 @@ async fn elect_primary(tx: &mut Tx, by: &Actor, left: &Member, now: Timestamp) -
     .await
 }
 
-fn with_reason(mut after: Value, reason: &str) -> Value {
+pub(super) fn with_reason(mut after: Value, reason: &str) -> Value {
     if !reason.is_empty() {
         after["reason"] = json!(reason);
     }

@@ -14,3 +14,5 @@ pub mod middleware;
 pub mod request;
 pub mod respond;
 pub mod routes;
+pub mod turns;
+pub mod xlsx;

@@ -56,6 +56,10 @@ pub enum Target {
     Mail,
     /// `{organization}`, by slug, on enterprise pages.
     Organization,
+    /// `{job}`, an act on many at once.
+    Job,
+    /// `{view}`, a saved view of the members table.
+    View,
     /// `{token}`, a secret from a mail.
     Token,
 }
