@@ -272,7 +272,7 @@ pub async fn inside<P: Right>(db: &mut impl crate::db::Read, actor: Actor, org: 
 }
 
 /// A person's proof for one organization outside a request, by the rules of a request: the demo's history is made of such acts.
-pub(crate) async fn acting<P: Right>(
+pub async fn acting<P: Right>(
     db: &mut impl crate::db::Read,
     actor: Actor,
     person: Person,

@@ -25,7 +25,7 @@ use crate::{
 
 /// A choice with what it would come to.
 #[derive(Debug, Clone, Default)]
-pub struct Option_ {
+pub struct Offer {
     /// What the form sends.
     pub value: String,
     /// What is shown.
@@ -101,11 +101,11 @@ pub struct Plan {
     /// What carries the selection.
     pub hidden: Vec<(String, String)>,
     /// The groups to choose from.
-    pub groups: Vec<Option_>,
+    pub groups: Vec<Offer>,
     /// What is said where there is no group to choose.
     pub no_groups: &'static str,
     /// The roles to choose from.
-    pub roles: Vec<Option_>,
+    pub roles: Vec<Offer>,
     /// What it would come to.
     pub summary: String,
     /// Who would be left out.
@@ -162,7 +162,7 @@ impl Plan {
             by.path(&format!("/members/bulk/{}", kind.path()))
         };
         let total = survey.total;
-        let group_choices: Vec<Option_> = groups
+        let group_choices: Vec<Offer> = groups
             .iter()
             .filter_map(|group| {
                 let inside = survey.by_group.get(&group.id).copied().unwrap_or(0);
@@ -179,7 +179,7 @@ impl Plan {
                     _ => format!("{} will be removed", number(inside)),
                 };
                 let value = group.id.to_string();
-                Some(Option_ {
+                Some(Offer {
                     selected: form.group.contains(&value),
                     value,
                     label: group.name.clone(),
@@ -188,7 +188,7 @@ impl Plan {
                 })
             })
             .collect();
-        let roles: Vec<Option_> = survey
+        let roles: Vec<Offer> = survey
             .by_role
             .iter()
             .map(|(role, foreseen)| {
@@ -196,7 +196,7 @@ impl Plan {
                 if foreseen.refused() > 0 {
                     note = format!("{note}, {} cannot", number(foreseen.refused()));
                 }
-                Option_ {
+                Offer {
                     value: role.key().to_owned(),
                     label: role.title().to_owned(),
                     note,
@@ -342,8 +342,6 @@ pub struct JobPage {
     pub progress: String,
     /// What came of it.
     pub summary: String,
-    /// Whether everything was done.
-    pub class: &'static str,
     /// Why it ended early.
     pub note: String,
     /// Where Stop goes; none for whom it is not offered.
@@ -446,10 +444,6 @@ impl JobPage {
                 format!("{} of {}", number(job.done), number(job.total))
             },
             summary,
-            class: match job.state {
-                State::Done if left == 0 => "ok",
-                _ => "warn",
-            },
             note: job.note.clone(),
             stop: (is_open && may).then(|| by.path(&format!("/bulk/{}/{}/stop", job.kind.path(), job.id))),
             undo: (may && job.can_undo(shown.now)).then(|| shown.undo.clone()),

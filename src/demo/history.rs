@@ -6,7 +6,7 @@ use super::{ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn};
 use crate::{
     access::{
         self, Can, EnterpriseRole, Person, Right, Role,
-        permission::{GroupManage, InviteCreate, MemberDisable, MemberManage, MemberSuspend},
+        permission::{GroupManage, InviteCreate, MemberDisable, MemberManage, MemberRead, MemberSuspend},
     },
     audit::Actor,
     auth::account::{self, NewAccount, Proof},
@@ -20,7 +20,10 @@ use crate::{
         acceptance::{self, Pass},
     },
     mail::{address::Address, outbox, transport::Outcome},
-    members::member::{self, NewMember, Source},
+    members::{
+        member::{self, NewMember, Source},
+        saved::{self, NewView},
+    },
     orgs::{self, NewOrg},
     secret::Keys,
 };
@@ -308,6 +311,8 @@ enum Act {
     Invite(&'static Invited),
     /// An invited person says no.
     Decline(&'static Invited),
+    /// A founder saves a view for everyone.
+    View(&'static str, &'static str),
 }
 
 /// Every act with the minutes before now at which it happens, oldest first.
@@ -346,6 +351,7 @@ fn acts() -> Vec<(u64, Act)> {
             acts.push((ago, Act::Decline(invited)));
         }
     }
+    acts.push((2 * DAY, Act::View("No context yet", "status=inactive&sort=joined")));
     acts.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
     acts
 }
@@ -429,6 +435,12 @@ impl History<'_> {
             Act::End(belonging) => self.end(tx, belonging, then).await,
             Act::Invite(invited) => self.invite(tx, invited, then).await,
             Act::Decline(invited) => self.decline(tx, invited, then).await,
+            Act::View(name, list) => {
+                let by = self.founder::<MemberRead>(tx, KESTREL, then).await?;
+                let shared = true;
+                saved::create(tx, &by, &NewView { name, list, shared }, then).await?;
+                Ok(())
+            }
         }
     }
 

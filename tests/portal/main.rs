@@ -12,6 +12,7 @@
 
 mod audit;
 mod auth;
+mod bulk;
 mod demo;
 mod enterprise;
 mod house;

@@ -59,7 +59,7 @@ async fn every_statement_is_understood_by_the_database() {
 }
 
 /// Tables whose rows belong to an organization: a statement about them names it.
-const OWNED: [&str; 9] = [
+const OWNED: [&str; 13] = [
     "members",
     "groups",
     "group_members",
@@ -68,6 +68,10 @@ const OWNED: [&str; 9] = [
     "invite_batches",
     "invite_batch_items",
     "org_domains",
+    "bulk_jobs",
+    "bulk_items",
+    "saved_views",
+    "saved_view_defaults",
     "audit",
 ];
 
@@ -81,6 +85,8 @@ fn every_statement_about_an_organizations_rows_names_the_organization() {
         "expires_at <= $",
         "o.id",
         "org_id = o.id",
+        "from bulk_jobs where state in (1, 2)",
+        "from bulk_jobs where finished_at <= $",
     ];
     let mut faults = Vec::new();
     for statement in statements() {

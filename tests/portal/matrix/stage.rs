@@ -128,6 +128,33 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/{member}/disablement" | "/o/{org}/members/{member}/removal") => {
             (B::Nothing, &[("confirm", "ordinary@{word}-people.example")])
         }
+        ("POST", "/o/{org}/members/selection") => (B::Nothing, &[("member", "{member}")]),
+        ("POST", "/o/{org}/members/export") => (B::Nothing, &[("member", "{member}"), ("format", "xlsx")]),
+        ("POST", "/o/{org}/members/bulk/groups" | "/o/{org}/members/bulk/groups/check") => (
+            B::Nothing,
+            &[("do", "group-add"), ("member", "{member}"), ("group", "{group}")],
+        ),
+        ("POST", "/o/{org}/members/bulk/roles" | "/o/{org}/members/bulk/roles/check") => {
+            (B::Nothing, &[("member", "{member}"), ("role", "viewer")])
+        }
+        ("POST", "/o/{org}/members/bulk/suspensions" | "/o/{org}/members/bulk/suspensions/check") => {
+            (B::Nothing, &[("do", "deactivate"), ("member", "{member}")])
+        }
+        (
+            "POST",
+            "/o/{org}/members/bulk/disablements"
+            | "/o/{org}/members/bulk/disablements/check"
+            | "/o/{org}/members/bulk/removals"
+            | "/o/{org}/members/bulk/removals/check",
+        ) => (B::Nothing, &[("member", "{member}"), ("confirm", "1")]),
+        ("POST", "/o/{org}/invites/resends" | "/o/{org}/invites/resends/check") => {
+            (B::Later, &[("invitation", "{invitation}")])
+        }
+        ("POST", path) if path.starts_with("/o/{org}/bulk/") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/views") => (B::Nothing, &[("name", "Viewers"), ("list", "role=viewer")]),
+        ("POST", "/o/{org}/views/{view}") => (B::Nothing, &[("name", "Readers")]),
+        ("POST", "/o/{org}/views/{view}/deletion") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/views/{view}/default") => (B::Nothing, &[("on", "yes")]),
         ("POST", "/o/{org}/settings") => (
             B::Nothing,
             &[
@@ -170,14 +197,27 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 3] = [
+const UNRECORDED: [(&str, &str); 11] = [
     ("/preferences/theme", "a taste, not a deed"),
     ("/password/strength", "it answers and keeps nothing"),
     (
         "/o/{org}/invites/bulk",
         "it shows what a paste holds; confirming it is recorded",
     ),
+    (
+        "/o/{org}/members/selection",
+        "it shows another page of the list with the selection kept",
+    ),
+    ("/o/{org}/members/bulk/groups/check", DRY),
+    ("/o/{org}/members/bulk/roles/check", DRY),
+    ("/o/{org}/members/bulk/suspensions/check", DRY),
+    ("/o/{org}/members/bulk/disablements/check", DRY),
+    ("/o/{org}/members/bulk/removals/check", DRY),
+    ("/o/{org}/invites/resends/check", DRY),
+    ("/o/{org}/views/{view}/default", "a taste, not a deed"),
 ];
+
+const DRY: &str = "a dry run; the deed is recorded";
 
 /// The fields of an example form of the route, as they stand in the table.
 pub fn fields(route: &Route) -> Vec<(String, String)> {
@@ -358,6 +398,24 @@ async fn act(
         }
         (Target::Session, Some(user)) => world::another_session(portal, user).await,
         (Target::Mail, _) => some_mail(portal, &stage.site.org).await,
+        (Target::View, Some(user)) => world::view(portal, &stage.site.org, user, "own").await,
+        (Target::Job, _) => {
+            let family = route.path.split('/').nth(4).unwrap_or_default();
+            let kind = match family {
+                "groups" => "group-add",
+                "roles" => "role",
+                "suspensions" => "deactivate",
+                "disablements" => "disable",
+                "removals" => "remove",
+                _ => "resend",
+            };
+            let subject = if kind == "resend" {
+                &stage.site.invitation
+            } else {
+                &stage.site.member
+            };
+            world::job(portal, &stage.site.org, kind, subject, route.path.ends_with("/undo")).await
+        }
         _ => String::new(),
     };
     let site = &stage.site;
@@ -376,6 +434,8 @@ async fn act(
         )
         .replace("{session}", &own)
         .replace("{mail}", &own)
+        .replace("{job}", &own)
+        .replace("{view}", &own)
         .replace("{batch}", &site.batch);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
         .await
@@ -385,6 +445,9 @@ async fn act(
             .replace("{me}", &stage.email)
             .replace("{slug}", &site.org.slug)
             .replace("{code}", &code)
+            .replace("{member}", &site.member)
+            .replace("{invitation}", &site.invitation)
+            .replace("{group}", &site.group)
             .replace("{enterprise}", &version)
     };
     let mut request = http

@@ -5,18 +5,25 @@ use std::time::Duration;
 use muster::{
     access::{EnterpriseRole, Role, inside, permission},
     app::Settings,
+    bulk::{
+        self, Kind,
+        job::{Meant, Order},
+    },
     clock::Timestamp,
     groups,
-    ids::{BatchId, InvitationId, MailId, MemberId, SessionId, UserId},
+    ids::{BatchId, InvitationId, JobId, MailId, MemberId, SessionId, UserId, ViewId},
     invitations::{self, Desk, Terms},
     mail::{address::Address, links},
-    members::member::{self, NewMember, Source},
+    members::{
+        member::{self, NewMember, Source},
+        picks::Selection,
+    },
     web::routes::{Route, Target},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 
 use super::rules::{Place, Standing, Thing};
-use crate::support::{Org, Portal, spawn_with, watch};
+use crate::support::{Org, Portal, raw, spawn_with, watch};
 
 /// A browser whose cookies the test holds in its hands.
 pub struct Caller {
@@ -35,6 +42,9 @@ pub struct Site {
     pub member: String,
     pub invitation: String,
     pub batch: String,
+    pub job: String,
+    pub view: String,
+    pub group: String,
     pub link: String,
     pub reset: String,
     /// What only this organization's people may read.
@@ -321,6 +331,8 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         .await
         .expect("a group");
     tx.commit().await.expect("a commit");
+    let job = job(portal, &org, "deactivate", &member.to_string(), false).await;
+    let view = view(portal, &org, user, "member").await;
     let canaries = vec![
         org.name.clone(),
         org.slug.clone(),
@@ -341,6 +353,9 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         member: member.to_string(),
         invitation,
         batch,
+        job,
+        view,
+        group: group_id.to_string(),
         link,
         reset,
         canaries,
@@ -393,6 +408,51 @@ async fn batch(portal: &Portal, org: &Org, word: &str) -> String {
         .expect("a batch");
     tx.commit().await.expect("a commit");
     made.id.to_string()
+}
+
+/// An act on one member that has been ordered, or has been done; its id.
+pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bool) -> String {
+    let kind = Kind::find(kind).expect("a kind");
+    let meant = match kind {
+        Kind::Resend => Meant::Invitations(vec![subject.parse().expect("an id")]),
+        _ => Meant::Members(Selection::Ids(vec![subject.parse().expect("an id")])),
+    };
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::MemberRead>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let all = groups::list(&mut tx, org.id).await.expect("groups");
+    let terms = bulk::Terms {
+        role: Some(Role::Developer),
+        groups: all.iter().map(|group| group.id).collect(),
+        reason: String::new(),
+    };
+    let now = portal.clock.now();
+    let order = Order {
+        kind,
+        title: kind.title(&terms, &all),
+        terms,
+        meant,
+        total: 1,
+    };
+    let mut job = bulk::job::order(&mut tx, &can, order, now).await.expect("an order");
+    if done {
+        job = bulk::work::finish(&mut tx, &portal.app, &can, job, now).await.expect("work");
+    }
+    tx.commit().await.expect("a commit");
+    job.id.to_string()
+}
+
+/// A saved view of a person; its id.
+pub async fn view(portal: &Portal, org: &Org, user: UserId, name: &str) -> String {
+    let id = org.id.row(900_000 + user.raw());
+    let (org, user) = (org.id.raw(), user.raw());
+    raw(
+        &portal.app.db,
+        &format!("insert into saved_views (id, org_id, user_id, name, name_key, query, created_at) values ({id}, {org}, {user}, '{name}', '{name}', 'role=viewer', 1)"),
+    )
+    .await;
+    ViewId::from_raw(id).to_string()
 }
 
 /// The token of a reset of the person's password.
@@ -463,6 +523,23 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             "{batch}",
             pick(&site.batch, &other.batch, BatchId::from_raw(raw).to_string()),
         ),
+        Target::Job => (
+            "{job}",
+            pick(&site.job, &other.job, JobId::from_raw(raw).to_string()),
+        ),
+        Target::View => {
+            let own = caller
+                .user
+                .map(|user| ViewId::from_raw(site.org.id.row(900_000 + user.raw())).to_string());
+            (
+                "{view}",
+                pick(
+                    own.as_ref().unwrap_or(&site.view),
+                    &other.view,
+                    ViewId::from_raw(raw).to_string(),
+                ),
+            )
+        }
         Target::Session => {
             let foreign = &stranger(caller).expect("another caller").session;
             (
