@@ -87,6 +87,7 @@ impl BulkForm {
                 return Ok(Meant::AllInvitations(self.q.chars().take(200).collect()));
             }
             let mut ids: Vec<InvitationId> = self.invitation.iter().filter_map(|id| id.parse().ok()).collect();
+            ids.retain(|id| id.raw() > 0);
             ids.sort_unstable();
             ids.dedup();
             if ids.len() > MOST {

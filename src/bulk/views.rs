@@ -389,7 +389,7 @@ impl JobPage {
         let summary = match job.state {
             State::Done if job.total == 0 => "Nobody was left to change.".to_owned(),
             State::Done | State::Stopped if left == 0 => {
-                format!("{}.", job.kind.done(job.changed, short(job)))
+                format!("{}.", job.kind.done(job.changed, &short(job)))
             }
             State::Done | State::Stopped => format!(
                 "{} of {} changed.",
@@ -448,7 +448,11 @@ impl JobPage {
             stop: (is_open && may).then(|| by.path(&format!("/bulk/{}/{}/stop", job.kind.path(), job.id))),
             undo: (may && job.can_undo(shown.now)).then(|| shown.undo.clone()),
             undo_until: job.finished_at.map_or_else(String::new, |end| {
+                // To the minute: 14:02.
                 time_of_day(end.plus(super::job::UNDO).micros(), &zone)
+                    .chars()
+                    .take(5)
+                    .collect()
             }),
             failures: (left > 0 && !is_open && by.may(Permission::MemberSuspend))
                 .then(|| format!("{here}/failures.csv")),
@@ -469,15 +473,13 @@ impl JobPage {
 }
 
 /// The job's title without what an undo puts before it.
-fn short(job: &Job) -> &str {
-    match job.undoes {
-        Some(_) => match job.kind {
-            Kind::GroupAdd => "Add to their groups again",
-            Kind::GroupRemove => "Remove from them again",
-            Kind::Role => "Change role to what it was",
-            _ => "",
-        },
-        None => &job.title,
+fn short(job: &Job) -> String {
+    let title = job.title.trim_start_matches("Undo: ");
+    match (job.undoes, job.kind) {
+        (Some(_), Kind::GroupAdd) => title.replacen("Remove from", "Add to", 1),
+        (Some(_), Kind::GroupRemove) => title.replacen("Add to", "Remove from", 1),
+        (Some(_), Kind::Role) => "Change role to what it was".to_owned(),
+        _ => title.to_owned(),
     }
 }
 

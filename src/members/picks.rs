@@ -66,7 +66,11 @@ impl Default for Selection {
 }
 
 fn ids<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<MemberId> {
-    let mut ids: Vec<MemberId> = texts.filter_map(|text| text.parse().ok()).collect();
+    // Rows have numbers above 0; what reads as another one is made up.
+    let mut ids: Vec<MemberId> = texts
+        .filter_map(|text| text.parse().ok())
+        .filter(|id: &MemberId| id.raw() > 0)
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     ids

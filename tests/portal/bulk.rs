@@ -228,7 +228,8 @@ async fn r_blk_03_b_06_each_person_has_a_result_with_its_reason() {
     assert_eq!(user, boss.user);
     let over = portal.member(&org, Role::Member, "boss").await;
     let mut chosen = ids(&others);
-    chosen.extend([ann.id(), over.id(), "mem_0000000000000".to_owned()]);
+    let nobody = MemberId::from_raw(org.id.row(999_999)).to_string();
+    chosen.extend([ann.id(), over.id(), nobody, "mem_junk".to_owned()]);
     let dry = act(&ann, &org, "roles/check", &picked(&chosen, &[])).await.page(200);
     dry.assert_says("Stands above your own role");
     dry.assert_says("The last Org Admin");
