@@ -311,7 +311,9 @@ pub(crate) async fn resumed<P: Right>(
         return inside(db, actor, org).await;
     }
     let Some(row) = store::find_person(db, user).await? else {
-        return Err(Error::forbidden("The account of whoever ordered this is closed.".to_owned()));
+        return Err(Error::forbidden(
+            "The account of whoever ordered this is closed.".to_owned(),
+        ));
     };
     let person = Person {
         id: row.user_id,

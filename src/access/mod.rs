@@ -5,6 +5,6 @@ pub mod permission;
 pub mod session;
 pub mod store;
 
-pub(crate) use can::{acting, resumed};
 pub use can::{Acting, Can, EnterpriseCan, OrgRef, Person, SignedIn, inside, operator};
+pub(crate) use can::{acting, resumed};
 pub use permission::{EnterpriseRole, Permission, Right, Role};

@@ -152,12 +152,7 @@ pub async fn check<F: Family>(
 }
 
 /// The deed: some hundreds at once, more as a job.
-pub async fn run<F: Family>(
-    app: Data<App>,
-    by: Can<F::Right>,
-    ctx: Ctx,
-    form: Form<BulkForm>,
-) -> Result<HttpResponse> {
+pub async fn run<F: Family>(app: Data<App>, by: Can<F::Right>, ctx: Ctx, form: Form<BulkForm>) -> Result<HttpResponse> {
     let asked = ask::<F>(&app, &by, &form.0).await?;
     let terms = match form.0.terms(&by, asked.kind, &asked.survey, &asked.groups) {
         Ok(terms) => terms,
@@ -271,12 +266,7 @@ fn tells(by: &Can<MemberRead>, job: &Job) -> bool {
 }
 
 /// Stops a job.
-pub async fn stop<F: Family>(
-    app: Data<App>,
-    by: Can<F::Right>,
-    at: Path<JobPath>,
-    ctx: Ctx,
-) -> Result<HttpResponse> {
+pub async fn stop<F: Family>(app: Data<App>, by: Can<F::Right>, at: Path<JobPath>, ctx: Ctx) -> Result<HttpResponse> {
     let id = at.id()?;
     let mut tx = app.db.write().await?;
     of_family::<F>(&job::find(&mut tx, by.org().id, id).await?)?;
@@ -286,12 +276,7 @@ pub async fn stop<F: Family>(
 }
 
 /// Takes a job back.
-pub async fn undo<F: Family>(
-    app: Data<App>,
-    by: Can<F::Right>,
-    at: Path<JobPath>,
-    ctx: Ctx,
-) -> Result<HttpResponse> {
+pub async fn undo<F: Family>(app: Data<App>, by: Can<F::Right>, at: Path<JobPath>, ctx: Ctx) -> Result<HttpResponse> {
     let (id, now) = (at.id()?, app.clock.now());
     let mut tx = app.db.write().await?;
     of_family::<F>(&job::find(&mut tx, by.org().id, id).await?)?;
@@ -322,10 +307,7 @@ pub async fn failures(app: Data<App>, by: Can<MemberSuspend>, at: Path<JobPath>)
     });
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"not-changed.csv\"",
-        ))
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"not-changed.csv\""))
         .streaming(stream))
 }
 

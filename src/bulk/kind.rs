@@ -330,6 +330,9 @@ mod tests {
             Kind::Role.done(1, "Change role to Manager"),
             "1 member was changed: Manager"
         );
-        assert_eq!(Kind::Suspend.done(2, "Deactivate members"), "2 members were deactivated");
+        assert_eq!(
+            Kind::Suspend.done(2, "Deactivate members"),
+            "2 members were deactivated"
+        );
     }
 }

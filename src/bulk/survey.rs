@@ -185,13 +185,7 @@ async fn members<P>(
 }
 
 impl Look {
-    async fn at(
-        &mut self,
-        db: &mut impl Read,
-        by: &Can<MemberRead>,
-        page: &[Candidate],
-        now: Timestamp,
-    ) -> Result<()> {
+    async fn at(&mut self, db: &mut impl Read, by: &Can<MemberRead>, page: &[Candidate], now: Timestamp) -> Result<()> {
         self.found.total += page.len() as i64;
         let is_few = self.found.total <= self.few as i64;
         self.found.ids = self.found.ids.take().filter(|_| is_few).map(|mut ids| {

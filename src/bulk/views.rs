@@ -391,11 +391,9 @@ impl JobPage {
             State::Done | State::Stopped if left == 0 => {
                 format!("{}.", job.kind.done(job.changed, &short(job)))
             }
-            State::Done | State::Stopped => format!(
-                "{} of {} changed.",
-                number(job.changed),
-                job.kind.count(job.total)
-            ),
+            State::Done | State::Stopped => {
+                format!("{} of {} changed.", number(job.changed), job.kind.count(job.total))
+            }
             State::Collecting | State::Running => String::new(),
         };
         let is_member_kind = job.kind != Kind::Resend;
@@ -425,11 +423,7 @@ impl JobPage {
         Self {
             l,
             title: job.title.clone(),
-            who: format!(
-                "{}, {}",
-                job.actor_name,
-                date_time(job.created_at.micros(), &zone)
-            ),
+            who: format!("{}, {}", job.actor_name, date_time(job.created_at.micros(), &zone)),
             iso: iso(job.created_at.micros()),
             back: by.path(if is_member_kind { "/members" } else { "/invites" }),
             back_label: if is_member_kind { "Members" } else { "Manage Invites" },
@@ -488,11 +482,7 @@ fn line<P>(by: &Can<P>, job: &Job, item: &ItemRow, is_member: bool) -> ItemLine 
     let shows_address = is_member && is_known && !members::names_only(by);
     ItemLine {
         name: item.name.clone().unwrap_or_else(|| "Unknown".to_owned()),
-        email: item
-            .email
-            .clone()
-            .filter(|_| shows_address)
-            .unwrap_or_default(),
+        email: item.email.clone().filter(|_| shows_address).unwrap_or_default(),
         href: if is_member && is_known && !(job.kind == Kind::Remove && item.outcome == 1) {
             by.path(&format!("/members/{}", MemberId::from_raw(item.subject_id)))
         } else {
@@ -512,4 +502,3 @@ fn line<P>(by: &Can<P>, job: &Job, item: &ItemRow, is_member: bool) -> ItemLine 
         },
     }
 }
-

@@ -109,10 +109,7 @@ pub async fn run_all(app: &App, stop: &CancellationToken) -> Result<usize> {
 pub async fn run_once(app: &App, org: OrgId, id: JobId) -> Result<()> {
     let mut tx = app.db.write().await?;
     let now = app.clock.now();
-    let Some(mut job) = store::lock(&mut tx, org, id)
-        .await?
-        .filter(|job| job.state.is_open())
-    else {
+    let Some(mut job) = store::lock(&mut tx, org, id).await?.filter(|job| job.state.is_open()) else {
         return Ok(());
     };
     let worked = async {

@@ -13,5 +13,8 @@ pub(crate) use mass::leave_all_many;
 
 /// Every statement of this room.
 pub fn statements() -> Vec<crate::db::Statement> {
-    store::statements().into_iter().chain(mass_store::statements()).collect()
+    store::statements()
+        .into_iter()
+        .chain(mass_store::statements())
+        .collect()
 }

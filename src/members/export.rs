@@ -161,10 +161,7 @@ const NAMES: [&str; 5] = ["Name", "Role", "Status", "Groups", "Joined"];
 /// Where the next rows come from.
 enum Source {
     /// Along the list.
-    List {
-        query: Query,
-        except: HashSet<MemberId>,
-    },
+    List { query: Query, except: HashSet<MemberId> },
     /// These.
     Ids(Vec<MemberId>),
     /// Nowhere: all are written.
@@ -208,7 +205,11 @@ impl Stage {
     async fn part(mut self) -> Result<(Bytes, Option<Self>)> {
         let (mut rows, words, next) = match std::mem::replace(&mut self.source, Source::End) {
             Source::End => (Vec::new(), Vec::new(), Source::End),
-            Source::Ids(ids) => (mass::listed(&mut self.db, self.org, &ids).await?, Vec::new(), Source::End),
+            Source::Ids(ids) => (
+                mass::listed(&mut self.db, self.org, &ids).await?,
+                Vec::new(),
+                Source::End,
+            ),
             Source::List { mut query, except } => {
                 let (mut rows, place) = list::slice(&mut self.db, self.org, &query).await?;
                 rows.retain(|row| !except.contains(&row.id));
@@ -262,10 +263,7 @@ impl Stage {
             row.status.title()
         };
         let groups: Vec<String> = list::groups_of(row).into_iter().map(|(_, name)| name).collect();
-        let time = |at: Option<Timestamp>| {
-            at.filter(|at| at.micros() > 0)
-                .map_or(Cell::Empty, Cell::Time)
-        };
+        let time = |at: Option<Timestamp>| at.filter(|at| at.micros() > 0).map_or(Cell::Empty, Cell::Time);
         let mut cells = vec![
             Cell::Text(row.name.clone()),
             Cell::Text(row.email.clone()),

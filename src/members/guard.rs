@@ -197,9 +197,7 @@ pub fn error<P>(refusal: Refusal, by: &Can<P>, deed: Deed, of: &Standing, name: 
                 "{title} stands above your own role. Ask someone who has it to grant it."
             ))
         }
-        Refusal::Yourself => Error::conflict(format!(
-            "You cannot {verb} yourself. Ask another Org Admin to do it."
-        )),
+        Refusal::Yourself => Error::conflict(format!("You cannot {verb} yourself. Ask another Org Admin to do it.")),
         Refusal::Disabled => Error::conflict(format!(
             "{name} is disabled, which cannot be undone here. To restore the member, contact {}.",
             org.support_contact

@@ -254,17 +254,7 @@ pub async fn suspend(
     let name = &by.actor().name;
     for (pause, ids) in by_pause {
         let ids = store::text(ids);
-        store::update_status(
-            tx,
-            org,
-            ids,
-            Status::Suspended,
-            pause.until,
-            &pause.reason,
-            name,
-            now,
-        )
-        .await?;
+        store::update_status(tx, org, ids, Status::Suspended, pause.until, &pause.reason, name, now).await?;
     }
     moves.make(tx, org).await?;
     end_sessions(tx, org, &weighed.changed, now).await?;

@@ -255,9 +255,6 @@ mod tests {
             sel: texts(&many),
             ..Picks::default()
         };
-        assert!(matches!(
-            picks.selection(),
-            Err(Error::Invalid { field: "member", .. })
-        ));
+        assert!(matches!(picks.selection(), Err(Error::Invalid { field: "member", .. })));
     }
 }

@@ -612,7 +612,10 @@ fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str
     let kept = shown.selection.fields(&here);
     let all = matches!(shown.selection, Selection::All { .. });
     let count = shown.found.total.map_or_else(|| "that match".to_owned(), number);
-    let question = |href: &str| href.split_once('?').map_or_else(String::new, |(_, query)| query.to_owned());
+    let question = |href: &str| {
+        href.split_once('?')
+            .map_or_else(String::new, |(_, query)| query.to_owned())
+    };
     Bar {
         shown: true,
         all,
@@ -621,7 +624,13 @@ fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str
         all_label: format!("Select all {count}"),
         all_words: format!("All {count} selected"),
         first: acts(&[Kind::GroupAdd, Kind::Role]),
-        more: acts(&[Kind::GroupRemove, Kind::Suspend, Kind::Activate, Kind::Disable, Kind::Remove]),
+        more: acts(&[
+            Kind::GroupRemove,
+            Kind::Suspend,
+            Kind::Activate,
+            Kind::Disable,
+            Kind::Remove,
+        ]),
         previous: previous.map(question),
         next: next.map(question),
     }

@@ -176,7 +176,10 @@ impl Workbook {
             let mut name = String::new();
             escape(&self.name, &mut name);
             let number = if n == 1 { String::new() } else { format!(" {n}") };
-            let _ = write!(sheets, "<sheet name=\"{name}{number}\" sheetId=\"{n}\" r:id=\"rId{n}\"/>");
+            let _ = write!(
+                sheets,
+                "<sheet name=\"{name}{number}\" sheetId=\"{n}\" r:id=\"rId{n}\"/>"
+            );
             let _ = write!(
                 relations,
                 "<Relationship Id=\"rId{n}\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" Target=\"worksheets/sheet{n}.xml\"/>"

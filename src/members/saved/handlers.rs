@@ -13,8 +13,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     ids::ViewId,
-    members,
-    shell,
+    members, shell,
     web::{
         form::{FieldErrors, Form},
         layout::{Layout, Tab},
@@ -111,13 +110,21 @@ async fn page(
         ..members::picks::Picks::default()
     }
     .list();
-    let of_new = if about.is_none() { errors.clone() } else { FieldErrors::default() };
+    let of_new = if about.is_none() {
+        errors.clone()
+    } else {
+        FieldErrors::default()
+    };
     Ok(Views {
         l: shell::org(app, ctx, by, "Saved views", Tab::Members).await?,
         path: by.path("/views"),
         shows: in_words(&list),
         list,
-        name: if about.is_none() { form.name.clone() } else { String::new() },
+        name: if about.is_none() {
+            form.name.clone()
+        } else {
+            String::new()
+        },
         shared: about.is_none() && !form.shared.is_empty(),
         may_share: by.may(Permission::OrgSettings),
         errors: of_new,
@@ -163,7 +170,11 @@ fn in_words(list: &str) -> String {
         parts.push(format!("role {}", roles.join(" or ")));
     }
     if !query.groups.is_empty() {
-        parts.push(crate::web::filters::plural(query.groups.len() as i64, "group", "groups"));
+        parts.push(crate::web::filters::plural(
+            query.groups.len() as i64,
+            "group",
+            "groups",
+        ));
     }
     parts.push(members::order_in_words(query.order).to_owned());
     parts.join(", ")

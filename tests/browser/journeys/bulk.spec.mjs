@@ -77,18 +77,17 @@ test("everyone who fits a filter, with the reasons of those who cannot", async (
   await expect(bar(me)).toContainText(/All \d+ selected/);
   await me.hands.activate(bar(me).getByRole("button", { name: "Change role" }));
   const dialog = me.page.getByRole("dialog", { name: "Change role" });
-  await me.hands.activate(dialog.getByText("Who will not become Viewer, and why"));
+  await me.hands.activate(dialog.getByText("Who will not become Org Admin, and why"));
   await expect(dialog).toContainText("Disabled, which cannot be undone here");
-  const viewer = dialog.getByRole("radio", { name: "Viewer" });
-  await pick(me, viewer);
+  await pick(me, dialog.getByRole("radio", { name: "Org Admin" }));
   await me.hands.activate(dialog.getByRole("button", { name: "Change role" }));
-  await expect(me.page.getByRole("heading", { level: 1, name: "Change role to Viewer" })).toBeVisible();
-  await expect(me.page.getByRole("table", { name: "What became of each" })).toContainText("The last Org Admin");
+  await expect(me.page.getByRole("heading", { level: 1, name: "Change role to Org Admin" })).toBeVisible();
+  await expect(me.page.getByRole("table", { name: "What became of each" })).toContainText("Has this role already");
   const [file] = await Promise.all([
     me.page.waitForEvent("download"),
     me.hands.activate(me.page.getByRole("link", { name: "Not changed as CSV" })),
   ]);
-  expect(await readFile(await file.path(), "utf8")).toContain("The last Org Admin");
+  expect(await readFile(await file.path(), "utf8")).toContain("Disabled, which cannot be undone here");
 });
 
 /** A radio button by pointer or by arrow keys. */

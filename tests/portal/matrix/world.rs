@@ -437,7 +437,9 @@ pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bo
     };
     let mut job = bulk::job::order(&mut tx, &can, order, now).await.expect("an order");
     if done {
-        job = bulk::work::finish(&mut tx, &portal.app, &can, job, now).await.expect("work");
+        job = bulk::work::finish(&mut tx, &portal.app, &can, job, now)
+            .await
+            .expect("work");
     }
     tx.commit().await.expect("a commit");
     job.id.to_string()
@@ -523,10 +525,7 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             "{batch}",
             pick(&site.batch, &other.batch, BatchId::from_raw(raw).to_string()),
         ),
-        Target::Job => (
-            "{job}",
-            pick(&site.job, &other.job, JobId::from_raw(raw).to_string()),
-        ),
+        Target::Job => ("{job}", pick(&site.job, &other.job, JobId::from_raw(raw).to_string())),
         Target::View => {
             let own = caller
                 .user
