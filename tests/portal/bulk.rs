@@ -24,7 +24,7 @@ use muster::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Answer, Org, Portal, Someone, raw, spawn, spawn_with_mail, texts};
+use crate::support::{Answer, Org, Portal, Someone, raw, spawn, spawn_with, spawn_with_mail, texts};
 
 async fn proof<P: Right>(portal: &Portal, org: &Org) -> Can<P> {
     access::inside(&mut portal.app.db.read(), portal.operator(), org.id)
@@ -1093,7 +1093,7 @@ async fn b_16_a_workbook_has_text_and_days_and_any_number_of_rows() {
 
 #[actix_web::test]
 async fn fault_f33_a_slow_reader_has_one_turn_and_holds_nothing() {
-    let portal = spawn().await;
+    let portal = spawn_with(|settings| settings.ceilings = true).await;
     let org = portal.org("Acme").await;
     let ann = portal.member(&org, Role::Administrator, "ann").await;
     crowd(&portal, &org, 12_000).await;

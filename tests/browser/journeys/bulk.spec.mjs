@@ -44,7 +44,6 @@ async function nextPage(me, info) {
 }
 
 crowded("select 40 people over three pages, add them to a group, and take it back", async ({ me, portal }, info) => {
-  test.setTimeout(120_000);
   const admin = portal.people.find((account) => account.role === "Org Admin");
   await start(me, portal, admin);
   await tick(me, 13);
