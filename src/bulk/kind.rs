@@ -257,6 +257,7 @@ impl Reason {
             (Self::Higher, _) => "Stands above your own role",
             (Self::RoleAboveOwn, Kind::Resend) => "Invites to a role above what you may give",
             (Self::RoleAboveOwn, _) => "The role stands above your own",
+            (Self::Yourself, Kind::Role) => "Yourself: change your own role on your own page",
             (Self::Yourself, _) => "Yourself: ask another Org Admin",
             (Self::Disabled, _) => "Disabled, which cannot be undone here",
             (Self::DisabledAlready, _) => "Disabled already",

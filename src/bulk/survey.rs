@@ -211,6 +211,10 @@ impl Look {
             };
             let Some(foreseen) = foreseen else { continue };
             for member in page {
+                if matches!(deed, Deed::Role(_)) && by.member() == Some(member.id) {
+                    foreseen.leave(Reason::Yourself, Some(&member.name));
+                    continue;
+                }
                 match bench.judge(by, *deed, &member.standing(), true, now) {
                     Ok(true) => foreseen.changes += 1,
                     Ok(false) => foreseen.leave(Reason::Already, Some(&member.name)),

@@ -324,6 +324,11 @@ async fn act<P>(
                 .ok_or_else(|| Error::Internal("a change of roles without a role".to_owned()))?;
             let mut settled = Vec::new();
             let mut wanted: Vec<(MemberId, Role)> = ids.iter().map(|id| (*id, role)).collect();
+            // Whoever took everyone would lose the right to go on with the first part.
+            if let Some(own) = by.member().filter(|own| ids.contains(own)) {
+                wanted.retain(|(id, _)| *id != own);
+                settled.push(Settled::left(own.raw(), Reason::Yourself));
+            }
             if undoes {
                 // Only whoever still has what the job gave gets back what was before.
                 let present: HashMap<MemberId, Role> = mass::among(tx, job.org_id, &ids)

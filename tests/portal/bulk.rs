@@ -234,14 +234,15 @@ async fn r_blk_03_b_06_each_person_has_a_result_with_its_reason() {
     chosen.extend([ann.id(), over.id(), nobody, "mem_junk".to_owned()]);
     let dry = act(&ann, &org, "roles/check", &picked(&chosen, &[])).await.page(200);
     dry.assert_says("Stands above your own role");
-    dry.assert_says("The last Org Admin");
+    dry.assert_says("Yourself: change your own role on your own page");
     let ran = act(&ann, &org, "roles", &picked(&chosen, &[("role", "viewer")])).await;
     let job = ran.redirects_to(&org.path("/bulk/"));
     let page = ann.get(&job).await.page(200);
     page.assert_heading("Change role to Viewer");
     page.assert_says("3 of 7 members changed.");
     page.row("Emil").assert_cell("Outcome", "Has this role already");
-    page.row("Ann").assert_cell("Outcome", "The last Org Admin");
+    page.row("Ann")
+        .assert_cell("Outcome", "Yourself: change your own role on your own page");
     page.row("Boss").assert_cell("Outcome", "Stands above your own role");
     page.row("Bob").assert_cell("Outcome", "Viewer");
     page.row("Unknown").assert_cell("Outcome", "Not found");
