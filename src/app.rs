@@ -209,8 +209,12 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::enterprise::routes(),
         crate::orgs::routes(),
         crate::members::routes(),
+        crate::groups::routes(),
         crate::shell::routes(),
+        crate::notifications::routes(),
+        crate::guide::routes(),
         crate::invitations::routes(),
+        crate::limits::routes(),
         crate::auth::routes(),
         crate::bulk::routes(),
     ]

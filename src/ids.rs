@@ -158,6 +158,10 @@ id! {
     MailId "mail",
     /// A password reset.
     ResetId "rst",
+    /// A member's request for a higher limit.
+    LimitRequestId "lrq",
+    /// Something that a person is told.
+    NotificationId "ntf",
     /// An act on many at once.
     JobId "job",
     /// A saved view of the members table.

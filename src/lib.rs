@@ -13,11 +13,14 @@ pub mod demo;
 pub mod enterprise;
 pub mod error;
 pub mod groups;
+pub mod guide;
 pub mod ids;
 pub mod invitations;
 pub mod jobs;
+pub mod limits;
 pub mod mail;
 pub mod members;
+pub mod notifications;
 pub mod orgs;
 pub mod secret;
 pub mod shell;
@@ -34,9 +37,12 @@ pub fn statements() -> Vec<db::Statement> {
         bulk::statements(),
         enterprise::statements(),
         groups::statements(),
+        guide::statements(),
         invitations::statements(),
+        limits::statements(),
         mail::statements(),
         members::statements(),
+        notifications::statements(),
         orgs::statements(),
         shell::statements(),
     ]

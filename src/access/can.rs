@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     ids::{MemberId, OrgId, SessionId, UserId},
     record,
-    web::request::Trace,
+    web::{locale::Locale, request::Trace},
 };
 
 /// Whoever is signed in.
@@ -33,15 +33,39 @@ pub struct Person {
     pub theme: i64,
     /// Whether the address was proved by mail; false while another person vouches for it.
     pub email_proved: bool,
+    /// How pages look to this person, and this person on pages.
+    pub display: Display,
+}
+
+/// What a person chose for pages.
+#[derive(Debug, Clone, Default)]
+pub struct Display {
+    /// The own zone; none for the organization's.
+    pub zone: Option<Zone>,
+    /// The formats of dates and numbers.
+    pub locale: Locale,
+    /// Whether more is to fit on a screen.
+    pub compact: bool,
+    /// The key of the own picture, empty for none.
+    pub picture: String,
 }
 
 impl Person {
     /// Reads who calls from what the session middleware loaded; `None` when nobody is signed in.
     pub fn of(req: &HttpRequest) -> Option<Self> {
-        type Loaded = (i64, i64, String, String, Option<i64>, i64, i64);
+        type Loaded = (
+            i64,
+            i64,
+            String,
+            String,
+            Option<i64>,
+            i64,
+            i64,
+            (String, String, bool, String),
+        );
         let session = req.get_session();
         let entries = session.entries();
-        let (session, id, name, email, enterprise_role, theme, proof): Loaded =
+        let (session, id, name, email, enterprise_role, theme, proof, (zone, locale, compact, picture)): Loaded =
             serde_json::from_str(entries.get(session::CALLER)?).ok()?;
         let enterprise_role = match enterprise_role {
             Some(70) => Some(EnterpriseRole::Auditor),
@@ -57,6 +81,12 @@ impl Person {
             session: SessionId::from_raw(session),
             theme,
             email_proved: proof == 2,
+            display: Display {
+                zone: Zone::find(&zone),
+                locale: Locale::find(&locale).unwrap_or_default(),
+                compact,
+                picture,
+            },
         })
     }
 }
@@ -176,6 +206,11 @@ impl<P> Can<P> {
     pub const fn org(&self) -> &OrgRef {
         &self.org
     }
+    /// The zone in which the caller reads times: the own one, else the organization's.
+    pub fn zone(&self) -> &Zone {
+        let own = self.person.as_ref().and_then(|person| person.display.zone.as_ref());
+        own.unwrap_or(&self.org.zone)
+    }
     /// The caller's own membership; none for enterprise access and the operator.
     pub const fn member(&self) -> Option<MemberId> {
         self.member
@@ -213,7 +248,21 @@ impl<P> Can<P> {
         if !self.may(Q::PERMISSION) {
             return Err(refusal(Q::PERMISSION, &self.org));
         }
-        Ok(Can {
+        Ok(self.cast())
+    }
+    /// Whether a role gives the caller a permission, whatever the state of the organization.
+    pub(super) fn holds(&self, permission: Permission) -> bool {
+        permitted(
+            self.person.is_none(),
+            self.role,
+            self.enterprise_role,
+            &self.org,
+            permission,
+        )
+    }
+    /// The same caller as proof of another right, without a question: for this room alone, which has asked another one.
+    pub(super) fn cast<Q>(&self) -> Can<Q> {
+        Can {
             actor: self.actor.clone(),
             person: self.person.clone(),
             org: self.org.clone(),
@@ -221,7 +270,7 @@ impl<P> Can<P> {
             role: self.role,
             enterprise_role: self.enterprise_role,
             right: PhantomData,
-        })
+        }
     }
 }
 
@@ -238,7 +287,7 @@ fn permitted(
     operator || by_role || enterprise.is_some_and(|role| role.may(permission))
 }
 
-fn refusal(permission: Permission, org: &OrgRef) -> Error {
+pub(super) fn refusal(permission: Permission, org: &OrgRef) -> Error {
     if org.archived && !permission.reads() {
         return Error::conflict(format!(
             "{} is archived and read-only. An Enterprise Administrator can restore it.",
@@ -323,6 +372,7 @@ pub(crate) async fn resumed<P: Right>(
         session: row.session_id,
         theme: row.theme,
         email_proved: row.email_proof == 2,
+        display: Display::default(), // nobody looks
     };
     acting(db, actor, person, org, now).await
 }
@@ -375,9 +425,9 @@ impl<P: Right> EnterpriseCan<P> {
     }
 }
 
-type Extraction<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+pub(super) type Extraction<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
-fn app_of(req: &HttpRequest) -> Result<Data<App>> {
+pub(super) fn app_of(req: &HttpRequest) -> Result<Data<App>> {
     req.app_data::<Data<App>>()
         .cloned()
         .ok_or_else(|| Error::Internal("no App".to_owned()))
@@ -499,7 +549,7 @@ fn ended_access(row: &OrgRow, org: &OrgRef, now: Timestamp) -> String {
 }
 
 /// Records a refusal; a failure to record does not turn the refusal into a success.
-async fn deny(app: &App, actor: &Actor, org: Option<OrgId>, req: &HttpRequest, why: &str, now: Timestamp) {
+pub(super) async fn deny(app: &App, actor: &Actor, org: Option<OrgId>, req: &HttpRequest, why: &str, now: Timestamp) {
     let route = format!("{} {}", req.method(), req.match_pattern().unwrap_or_default());
     let detail = serde_json::json!({ "missing": why, "route": route });
     let entry = Entry::denied(Action::AccessDenied, Object::new("route", 0, route), detail);

@@ -72,10 +72,20 @@ impl Role {
         use Permission as P;
         match permission {
             P::MemberRead => true,
-            P::InviteCreate | P::MemberSuspend => matches!(self, Self::Administrator | Self::Manager),
-            P::OrgSettings | P::MemberManage | P::MemberDisable | P::RoleAssign | P::AuditRead | P::GroupManage => {
+            P::LimitRequest => true,
+            P::InviteCreate | P::MemberSuspend | P::GroupManage | P::LimitDecide => {
+                matches!(self, Self::Administrator | Self::Manager)
+            }
+            P::OrgSettings
+            | P::MemberManage
+            | P::MemberDisable
+            | P::RoleAssign
+            | P::AuditRead
+            | P::LimitSet
+            | P::LimitDefault => {
                 matches!(self, Self::Administrator)
             }
+            P::SettingsRead | P::BillingManage => matches!(self, Self::Administrator),
             P::EnterpriseRead | P::OrgManage | P::EnterpriseSettings | P::EnterpriseAudit | P::OperateMail => false,
         }
     }
@@ -111,11 +121,22 @@ impl EnterpriseRole {
     pub const fn may(self, permission: Permission) -> bool {
         use Permission as P;
         match self {
+            // Whoever is no member has no limit there to ask about.
+            _ if matches!(permission, P::LimitRequest) => false,
             Self::Administrator => true,
-            Self::BillingManager => matches!(permission, P::MemberRead | P::EnterpriseRead),
+            Self::BillingManager => matches!(
+                permission,
+                P::MemberRead
+                    | P::EnterpriseRead
+                    | P::LimitSet
+                    | P::LimitDefault
+                    | P::LimitDecide
+                    | P::SettingsRead
+                    | P::BillingManage
+            ),
             Self::Auditor => matches!(
                 permission,
-                P::MemberRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
+                P::MemberRead | P::SettingsRead | P::EnterpriseRead | P::AuditRead | P::EnterpriseAudit
             ),
         }
     }
@@ -140,8 +161,20 @@ pub enum Permission {
     GroupManage,
     /// Change the organization's settings.
     OrgSettings,
+    /// See the organization's settings, policies and subscription.
+    SettingsRead,
+    /// Keep the organization's seats and subscription record.
+    BillingManage,
     /// Read the organization's audit log.
     AuditRead,
+    /// Set the limits of members.
+    LimitSet,
+    /// Set the defaults of the organization and of groups, and how limits are counted.
+    LimitDefault,
+    /// Answer requests for higher limits.
+    LimitDecide,
+    /// Ask for a higher limit of one's own.
+    LimitRequest,
     /// See the enterprise portal.
     EnterpriseRead,
     /// Create, rename and archive organizations.
@@ -156,7 +189,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::MemberRead,
         Self::MemberManage,
         Self::MemberSuspend,
@@ -165,7 +198,13 @@ impl Permission {
         Self::InviteCreate,
         Self::GroupManage,
         Self::OrgSettings,
+        Self::SettingsRead,
+        Self::BillingManage,
         Self::AuditRead,
+        Self::LimitSet,
+        Self::LimitDefault,
+        Self::LimitDecide,
+        Self::LimitRequest,
         Self::EnterpriseRead,
         Self::OrgManage,
         Self::EnterpriseSettings,
@@ -183,7 +222,13 @@ impl Permission {
             Self::InviteCreate => "invite people",
             Self::GroupManage => "manage groups",
             Self::OrgSettings => "change the settings of this organization",
+            Self::SettingsRead => "see the settings of this organization",
+            Self::BillingManage => "change the subscription of this organization",
             Self::AuditRead => "read the audit log",
+            Self::LimitSet => "set limits",
+            Self::LimitDefault => "set default limits",
+            Self::LimitDecide => "answer requests for higher limits",
+            Self::LimitRequest => "ask for a higher limit",
             Self::EnterpriseRead => "open the Enterprise Portal",
             Self::OrgManage => "create, rename or archive organizations",
             Self::EnterpriseSettings => "change the enterprise's settings",
@@ -195,7 +240,7 @@ impl Permission {
     pub const fn reads(self) -> bool {
         matches!(
             self,
-            Self::MemberRead | Self::AuditRead | Self::EnterpriseRead | Self::EnterpriseAudit
+            Self::MemberRead | Self::SettingsRead | Self::AuditRead | Self::EnterpriseRead | Self::EnterpriseAudit
         )
     }
 }
@@ -231,8 +276,20 @@ rights! {
     GroupManage,
     /// See [`Permission::OrgSettings`].
     OrgSettings,
+    /// See [`Permission::SettingsRead`].
+    SettingsRead,
+    /// See [`Permission::BillingManage`].
+    BillingManage,
     /// See [`Permission::AuditRead`].
     AuditRead,
+    /// See [`Permission::LimitSet`].
+    LimitSet,
+    /// See [`Permission::LimitDefault`].
+    LimitDefault,
+    /// See [`Permission::LimitDecide`].
+    LimitDecide,
+    /// See [`Permission::LimitRequest`].
+    LimitRequest,
     /// See [`Permission::EnterpriseRead`].
     EnterpriseRead,
     /// See [`Permission::OrgManage`].

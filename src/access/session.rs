@@ -172,7 +172,13 @@ impl SessionStore for Sessions {
             caller.email,
             caller.enterprise_role.map(|role| role as i64),
             caller.theme,
-            caller.email_proof
+            caller.email_proof,
+            [
+                caller.zone.unwrap_or_default(),
+                caller.locale.unwrap_or_default(),
+                caller.compact.unwrap_or_default(),
+                caller.picture.unwrap_or_default()
+            ]
         ]);
         Ok(Some(HashMap::from([
             (CALLER.to_owned(), caller.to_string()),

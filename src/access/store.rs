@@ -5,7 +5,7 @@ use crate::{
     clock::Timestamp,
     db::{Read, Tx},
     error::Result,
-    ids::{OrgId, SessionId, UserId},
+    ids::{GroupId, MemberId, OrgId, SessionId, UserId},
     record, sql,
 };
 
@@ -28,6 +28,14 @@ record! {
         pub theme: i64,
         /// Whether the address is not proved yet and a code may be entered.
         pub email_proof: i64,
+        /// Their own zone.
+        pub zone: Option<String>,
+        /// Their formats.
+        pub locale: Option<String>,
+        /// Their density.
+        pub compact: Option<bool>,
+        /// The key of their picture.
+        pub picture: Option<String>,
     }
 }
 
@@ -47,15 +55,25 @@ record! {
     }
 }
 
+record! {
+    /// That a member belongs to a group, and how.
+    pub struct InGroup {
+        /// Whether the member leads it.
+        pub is_lead: bool,
+    }
+}
+
 sql! {
     CALLER: (Vec<u8>, Timestamp) => Caller =
-        "select s.id as session_id, s.seen_at, s.user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof
-         from sessions s join users u on u.id = s.user_id
+        "select s.id as session_id, s.seen_at, s.user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof,
+                p.zone, p.locale, p.compact, p.picture
+         from sessions s join users u on u.id = s.user_id left join profiles p on p.user_id = s.user_id
          where s.token_hash = $1 and s.idle_until > $2 and s.expires_at > $2 and u.state = 1";
     TOUCH: (Vec<u8>, Timestamp, Timestamp) => () = "update sessions set seen_at = $2, idle_until = $3 where token_hash = $1 and seen_at < $2";
     PERSON: (UserId) => Caller =
-        "select cast(0 as bigint) as session_id, cast(0 as bigint) as seen_at, u.id as user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof
-         from users u where u.id = $1 and u.state = 1";
+        "select cast(0 as bigint) as session_id, cast(0 as bigint) as seen_at, u.id as user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof,
+                p.zone, p.locale, p.compact, p.picture
+         from users u left join profiles p on p.user_id = u.id where u.id = $1 and u.state = 1";
     DELETE: (Vec<u8>) => () = "delete from sessions where token_hash = $1";
     INSERT: (Vec<u8>, SessionId, UserId, Timestamp, Timestamp, Timestamp, String, String) => () =
         "insert into sessions (token_hash, id, user_id, created_at, seen_at, idle_until, expires_at, ip, agent) values ($1, $2, $3, $4, $4, $5, $6, $7, $8)";
@@ -76,6 +94,8 @@ sql! {
                 m.id as member_id, m.role, m.status, m.expires_at
          from orgs o left join members m on m.org_id = o.id and m.user_id = $2 and m.status < 5
          where o.slug = $1";
+    IN_GROUP: (OrgId, GroupId, MemberId, Timestamp) => InGroup =
+        "select is_lead from group_members where org_id = $1 and group_id = $2 and member_id = $3 and (expires_at is null or expires_at > $4)";
     ORG_BY_ID: (OrgId, UserId) => OrgRow =
         "select o.id, o.slug, o.name, o.state, o.zone, o.support_contact, o.invite_days, o.default_role, o.managers_invite, o.links_visible,
                 m.id as member_id, m.role, m.status, m.expires_at
@@ -137,6 +157,17 @@ pub(super) async fn find_org(db: &mut impl Read, slug: &str, user: UserId) -> Re
 }
 pub(super) async fn find_org_by_id(db: &mut impl Read, id: OrgId, user: UserId) -> Result<Option<OrgRow>> {
     db.opt(ORG_BY_ID, (id, user)).await
+}
+
+/// How a member stands in a group now: none for not at all, or not any more.
+pub(super) async fn find_in_group(
+    db: &mut impl Read,
+    org: OrgId,
+    group: GroupId,
+    member: MemberId,
+    now: Timestamp,
+) -> Result<Option<InGroup>> {
+    db.opt(IN_GROUP, (org, group, member, now)).await
 }
 
 /// The role of a membership that may act.

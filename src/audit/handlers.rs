@@ -44,7 +44,7 @@ impl<'a> Scope<'a> {
         Self {
             org: Some(by.org().id),
             name: by.org().name.clone(),
-            zone: by.org().zone.clone(),
+            zone: by.zone().clone(),
             actor: by.actor(),
             person: by.person(),
             is_member: by.member().is_some(),

@@ -62,6 +62,24 @@ pub struct Strength {
 pub struct Profile {
     #[serde(default)]
     pub name: String,
+    /// Not sent by a form that is about the name alone.
+    #[serde(default)]
+    pub phone: Option<String>,
+    #[serde(default)]
+    pub contact: Option<String>,
+}
+
+/// POST /me/display.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Display {
+    #[serde(default)]
+    pub theme: String,
+    #[serde(default)]
+    pub density: String,
+    #[serde(default)]
+    pub zone: String,
+    #[serde(default)]
+    pub locale: String,
 }
 
 /// POST /me/address/confirmation.

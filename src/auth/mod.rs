@@ -10,6 +10,9 @@ mod forms;
 mod handlers;
 pub mod ladder;
 pub mod password;
+pub mod picture;
+pub mod profile;
+mod profile_store;
 pub mod reset;
 pub mod setup;
 pub mod sign_in;
@@ -21,7 +24,11 @@ use actix_web::HttpRequest;
 
 pub use account::Account;
 /// Every statement of this room.
-pub use store::statements;
+pub fn statements() -> Vec<crate::db::Statement> {
+    let mut all = store::statements();
+    all.extend(profile_store::statements());
+    all
+}
 
 use crate::{
     access::session::{self, Lifetimes},
@@ -33,10 +40,10 @@ use crate::{
     secret::Secret,
     web::{
         request::{NewCookies, Trace},
-        routes::{Kind, Route, Target, delete, get, post},
+        routes::{FORM_BODY, Kind, Route, Target, delete, get, post},
     },
 };
-use handlers::{profile, resets, security, sessions, setups, well_known};
+use handlers::{pictures, profile as profiles, resets, security, sessions, setups, well_known};
 
 /// The routes of this room.
 pub fn routes() -> Vec<Route> {
@@ -55,12 +62,26 @@ pub fn routes() -> Vec<Route> {
         post("/setup/{token}", setups::create)
             .about(Target::Token)
             .records(Action::EnterpriseCreate),
-        get("/me", profile::show).signed_in(),
-        post("/me", profile::update).signed_in().records(Action::ProfileUpdate),
-        post("/me/address/code", profile::create_code)
+        get("/me", profiles::show).signed_in(),
+        post("/me", profiles::update).signed_in().records(Action::ProfileUpdate),
+        post("/me/display", profiles::update_display)
+            .signed_in()
+            .records(Action::ProfileUpdate),
+        post("/me/picture", pictures::update)
+            .signed_in()
+            .body(picture::UPLOADED + FORM_BODY)
+            .records(Action::ProfileUpdate),
+        post("/me/picture/removal", pictures::destroy)
+            .signed_in()
+            .records(Action::ProfileUpdate),
+        get("/pictures/{picture}", pictures::show)
+            .signed_in()
+            .about(Target::Picture)
+            .kind(Kind::Asset),
+        post("/me/address/code", profiles::create_code)
             .signed_in()
             .records(Action::AddressCode),
-        post("/me/address/confirmation", profile::create_confirmation)
+        post("/me/address/confirmation", profiles::create_confirmation)
             .signed_in()
             .records(Action::AddressVerify),
         get("/me/security", security::show).signed_in(),

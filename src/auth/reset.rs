@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     ids::{ResetId, UserId},
     mail::{self, Mail, address::Address, links},
+    notifications::{self, Kind, News},
     orgs,
     secret::{Keys, hash_token},
 };
@@ -73,6 +74,11 @@ pub async fn issue(tx: &mut Tx, keys: &Keys, user: UserId, life: Duration, now: 
     Ok(id)
 }
 
+/// Ends every link of an account.
+pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<()> {
+    store::delete_resets(tx, user).await
+}
+
 /// Whose password the link may set; none when it was used, replaced, or is over.
 pub async fn find(db: &mut impl Read, token: &str, now: Timestamp) -> Result<Option<Account>> {
     let Some(reset) = store::find_reset(db, hash_token(token), now).await? else {
@@ -119,8 +125,14 @@ pub async fn complete(
 
 /// Tells the owner that the password is another one.
 pub(super) async fn notify(tx: &mut Tx, account: &Account, now: Timestamp) -> Result<()> {
-    mail::enqueue(tx, None, &address_of(account)?, &Mail::PasswordChanged { at: now }, now).await?;
-    Ok(())
+    let news = News {
+        to: account.id,
+        org: None,
+        subject: "Your password was changed. If it was not you, reset it now.".to_owned(),
+        link: "/me/security".to_owned(),
+        mail: Some((address_of(account)?, Mail::PasswordChanged { at: now })),
+    };
+    notifications::notify(tx, Kind::PasswordChanged, news, now).await
 }
 
 /// What one reads who brings a link that does not work any more.

@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 
 use super::{
     account::{self, Account, State},
+    device::Device,
     ladder::{self, Rung, Step},
     password::{Failed, Hasher, Verdict},
+    profile,
+    reset::address_of,
     sign_in_as, store,
 };
 use crate::{
@@ -19,7 +22,8 @@ use crate::{
     db::Db,
     db::Tx,
     error::{Error, Result},
-    mail::address::Address,
+    mail::{Mail, address::Address},
+    notifications::{self, Kind, News},
     secret::{Keys, Secret},
     web::request::Trace,
 };
@@ -149,7 +153,29 @@ pub async fn complete(
         json!({ "with": "password" }),
     );
     audit::record(tx, &by, None, entry, now).await?;
+    tell_of_new_device(tx, account, trace, now).await?;
     sign_in_as(tx, lifetimes, account.id, trace, now).await
+}
+
+/// Tells the owner of a sign-in from a kind of device that was not used before; the very first one is no news.
+async fn tell_of_new_device(tx: &mut Tx, account: &Account, trace: &Trace, now: Timestamp) -> Result<()> {
+    let device = Device::of(&trace.agent).words();
+    if !profile::note_device(tx, account.id, &device, now).await? {
+        return Ok(());
+    }
+    let mail = Mail::NewSignIn {
+        at: now,
+        device: device.clone(),
+        from: trace.ip.clone(),
+    };
+    let news = News {
+        to: account.id,
+        org: None,
+        subject: format!("New sign-in with {device}. If it was not you, end that session and change your password."),
+        link: "/me/security".to_owned(),
+        mail: Some((address_of(account)?, mail)),
+    };
+    notifications::notify(tx, Kind::NewSignIn, news, now).await
 }
 
 /// Compares the present password of somebody who is signed in, on the same ladder; gives the hash that it matched.

@@ -215,10 +215,12 @@ pub enum Reason {
     TooSoon = 14,
     /// The invitation is over.
     Over = 15,
+    /// Every seat is taken.
+    NoSeat = 16,
 }
 
 impl Reason {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::None,
         Self::Already,
         Self::Missing,
@@ -235,6 +237,7 @@ impl Reason {
         Self::ChangedSince,
         Self::TooSoon,
         Self::Over,
+        Self::NoSeat,
     ];
 
     /// Reads the number of a row.
@@ -263,11 +266,13 @@ impl Reason {
             (Self::DisabledAlready, _) => "Disabled already",
             (Self::SuspendedAlready, _) => "Deactivated already",
             (Self::NotSuspended, _) => "Not deactivated",
+            (Self::DayBehind, Kind::GroupAdd) => "The time in the group has ended",
             (Self::DayBehind, _) => "The day of return lies behind",
             (Self::LastAdmin, _) => "The last Org Admin: make someone else Org Admin first",
             (Self::OnlyAdminEnds, _) => "Would be the only Org Admin, and the membership has an end date",
             (Self::ChangedSince, _) => "Changed by someone since",
             (Self::TooSoon, _) => "Sent a minute ago, or five times today",
+            (Self::NoSeat, _) => "Every seat is taken",
             (Self::Over, _) => "No longer open",
         }
     }
@@ -287,6 +292,7 @@ impl From<guard::Refusal> for Reason {
             R::DayBehind => Self::DayBehind,
             R::LastAdmin => Self::LastAdmin,
             R::OnlyAdminEnds => Self::OnlyAdminEnds,
+            R::NoSeat => Self::NoSeat,
         }
     }
 }

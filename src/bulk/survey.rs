@@ -167,7 +167,7 @@ async fn members<P>(
             }
         }
         Selection::All { list, except } => {
-            let (query, _) = picks::asked(list);
+            let query = picks::asked_by(&by, list)?;
             let mut after = None;
             loop {
                 let mut page = mass::page(db, org, &query, after, PAGE).await?;
@@ -194,7 +194,7 @@ impl Look {
         });
         if self.benches.is_empty() {
             let ids: Vec<MemberId> = page.iter().map(|member| member.id).collect();
-            for (group, n) in groups::mass::shares(db, by.org().id, &ids).await? {
+            for (group, n) in groups::mass::shares(db, by.org().id, &ids, now).await? {
                 *self.found.by_group.entry(group).or_insert(0) += n;
             }
             return Ok(());

@@ -181,7 +181,7 @@ async fn collect<P>(tx: &mut Tx, by: &Can<P>, job: &mut Job, now: Timestamp) -> 
     let (found, items) = match scope {
         Scope::Ids => (0, Vec::new()),
         Scope::Members { list, except } => {
-            let (query, _) = picks::asked(&list);
+            let query = picks::asked_by(by, &list)?;
             let after = (job.place > 0).then(|| MemberId::from_raw(job.place));
             let page = mass::page(tx, job.org_id, &query, after, COLLECT).await?;
             job.place = page.last().map_or(job.place, |last| last.id.raw());
@@ -435,6 +435,7 @@ fn seated((id, outcome): (MemberId, groups::mass::Outcome)) -> Result<Settled> {
             )
         }
         groups::mass::Outcome::Unchanged => Ok(Settled::left(id.raw(), Reason::Already)),
+        groups::mass::Outcome::Ended => Ok(Settled::left(id.raw(), Reason::DayBehind)),
         groups::mass::Outcome::Missing => Ok(Settled::left(id.raw(), Reason::Missing)),
     }
 }

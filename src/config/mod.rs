@@ -23,7 +23,7 @@ use lettre::message::Mailbox;
 use sources::Gathered;
 
 pub use database::Database;
-pub use settings::{SETTINGS, Setting, readme_table};
+pub use settings::{SETTINGS, Setting, default_of, default_time, readme_table};
 pub use smtp::{Smtp, Tls};
 pub use sources::{Flags, Source, temporary_folder};
 pub use values::{Hidden, LogFormat, PasswordCost, PublicUrl};

@@ -395,6 +395,19 @@ fn running() -> impl Iterator<Item = Setting> {
     )
 }
 
+/// The default of a setting as it is written; empty for a name that is none.
+pub fn default_of(name: &str) -> &'static str {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.name == name)
+        .map_or("", Setting::default_shown)
+}
+
+/// The default of a setting that is a time.
+pub fn default_time(name: &str) -> Option<std::time::Duration> {
+    values::time(default_of(name), "1s", "365d").ok()
+}
+
 /// README's table of settings.
 pub fn readme_table() -> String {
     let mut table = String::from("| Setting | Flag and environment | Default | What it is for |\n|---|---|---|---|\n");

@@ -175,7 +175,7 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         .busy_timeout(PATIENCE)
         .statement_cache_capacity(512)
         .pragma("wal_autocheckpoint", "16000")
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", "-32768") // KiB; the writer's, for the pages that a long transaction changes
         .pragma("trusted_schema", "OFF")
         .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(1))
         .log_statements(log::LevelFilter::Off);
@@ -215,7 +215,14 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options.row_buffer_size(1000).read_only(true).create_if_missing(false))
+        // The system caches the file once for all of them; what each keeps for itself counts as often as there are readers.
+        .connect_with(
+            options
+                .row_buffer_size(1000)
+                .pragma("cache_size", "-6144")
+                .read_only(true)
+                .create_if_missing(false),
+        )
         .await
         .map_err(|error| refusal(&format!("The database file {} cannot be read", path.display()), &error))?;
     Ok(Db::Sqlite { read, write })

@@ -5,26 +5,42 @@ use std::collections::HashMap;
 use super::{ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn};
 use crate::{
     access::{
-        self, Can, EnterpriseRole, Person, Right, Role,
-        permission::{GroupManage, InviteCreate, MemberDisable, MemberManage, MemberRead, MemberSuspend},
+        self, Can, EnterpriseRole, GroupCan, Person, Right, Role,
+        permission::{
+            BillingManage, GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable,
+            MemberManage, MemberRead, MemberSuspend, OrgSettings,
+        },
     },
     audit::Actor,
-    auth::account::{self, NewAccount, Proof},
+    auth::{
+        account::{self, NewAccount, Proof},
+        profile,
+    },
     clock::{Timestamp, hours, minutes},
     db::{Db, Tx},
     error::{Error, Result},
-    groups::{self, Kind},
+    groups::{self, Kind, group::NewGroup},
     ids::{GroupId, MemberId, OrgId, SessionId, UserId},
     invitations::{
         self, Delivery, Desk, Invitation, Terms,
         acceptance::{self, Pass},
     },
-    mail::{address::Address, outbox, transport::Outcome},
+    limits::{
+        self, Choice, Enforcement, Value, Window, Wish,
+        amount::Amount,
+        defaults::{self, Defaults, GroupWish},
+        request,
+    },
+    mail::{Mail, address::Address, outbox, transport::Outcome},
     members::{
         member::{self, NewMember, Source},
         saved::{self, NewView},
     },
-    orgs::{self, NewOrg},
+    orgs::{
+        self, NewOrg,
+        subscription::{self, Subscription},
+        training::{self, Resource},
+    },
     secret::Keys,
 };
 
@@ -193,6 +209,66 @@ const BELONGINGS: [Belonging; 34] = [
     row("Leïla Benali", "leila.benali@atlas.example", ATLAS, Admin, &[], 20, Some(5 * HOUR), Inactive),
 ];
 
+/// Who leads a group, since when.
+struct Led {
+    org: &'static str,
+    group: &'static str,
+    email: &'static str,
+    ago: u64,
+}
+
+const fn led(group: &'static str, email: &'static str, ago: u64) -> Led {
+    Led {
+        org: KESTREL,
+        group,
+        email,
+        ago,
+    }
+}
+
+/// Perception has no lead, so that the filter finds something.
+const LED: [Led; 5] = [
+    led("Leadership", "priya.raman@kestrel.example", 340 * DAY),
+    led("Field Ops", "oluwaseun.adeyemi@kestrel.example", 338 * DAY),
+    led("Engineering", "weilin.chen@kestrel.example", 250 * DAY),
+    led("Research", "aleksandra.wisniewska@kestrel.example", 220 * DAY),
+    led("Customer Success", "siobhan.orourke@kestrel.example", 90 * DAY),
+];
+
+/// A time in a group that ends: set so long ago, and ending so many days from now.
+struct Stay {
+    org: &'static str,
+    group: &'static str,
+    email: &'static str,
+    ago: u64,
+    ahead: u64,
+}
+
+const STAYS: [Stay; 2] = [
+    Stay {
+        org: KESTREL,
+        group: "Engineering",
+        email: "mateus.carvalho@kestrel.example",
+        ago: 70 * DAY,
+        ahead: 20 * DAY,
+    },
+    Stay {
+        org: KESTREL,
+        group: "Research",
+        email: "haruki.tanabe@kestrel.example",
+        ago: 40 * DAY,
+        ahead: 26 * DAY,
+    },
+];
+
+/// What some of the groups are for.
+const PURPOSES: [(&str, &str); 4] = [
+    ("Engineering", "Builds and ships the control stack"),
+    ("Research", "Perception research and papers"),
+    ("Field Ops", "On-site crews"),
+    ("Perception", "Sensor fusion"),
+];
+
 /// What became of an invitation's mail, and of the invitation.
 enum Fate {
     /// The mail was taken.
@@ -305,15 +381,46 @@ enum Act {
     Context(&'static Belonging),
     /// Somebody was here.
     See(&'static Belonging),
+    /// A founder writes down what was agreed, what new people can learn from, and how to be reached.
+    Equip(&'static Belonging),
     /// An administrator ends or pauses a membership.
     End(&'static Belonging),
+    /// A founder names a group's lead.
+    Lead(&'static Led),
+    /// A founder sets when somebody's time in a group ends.
+    Leave(&'static Stay),
     /// A founder invites somebody.
     Invite(&'static Invited),
     /// An invited person says no.
     Decline(&'static Invited),
     /// A founder saves a view for everyone.
     View(&'static str, &'static str),
+    /// Kestrel limits what its people use, or somebody asks for more.
+    Limit(Limiting),
 }
+
+/// What Kestrel's founder sets, and what one of its members asks for.
+#[derive(Clone, Copy)]
+enum Limiting {
+    /// 250 a month and 25 a day for everybody.
+    Default,
+    /// Engineering gets more.
+    Group,
+    /// One member gets more still.
+    Own,
+    /// Another one does until a week from now.
+    Raise,
+    /// A third one asks.
+    Ask,
+}
+
+const LIMITS: [(u64, Limiting); 5] = [
+    (90 * DAY, Limiting::Default),
+    (80 * DAY, Limiting::Group),
+    (18 * DAY, Limiting::Own),
+    (2 * DAY, Limiting::Raise),
+    (4 * HOUR, Limiting::Ask),
+];
 
 /// Every act with the minutes before now at which it happens, oldest first.
 fn acts() -> Vec<(u64, Act)> {
@@ -338,6 +445,11 @@ fn acts() -> Vec<(u64, Act)> {
             acts.push((ago * DAY + place * 7, Act::End(belonging)));
         }
     }
+    acts.extend(LED.iter().map(|led| (led.ago, Act::Lead(led))));
+    acts.extend(STAYS.iter().map(|stay| (stay.ago, Act::Leave(stay))));
+    if let Some(founder) = founder(KESTREL) {
+        acts.push((30 * DAY, Act::Equip(founder)));
+    }
     for (email, role) in OVERSEERS {
         let joined = BELONGINGS
             .iter()
@@ -352,6 +464,7 @@ fn acts() -> Vec<(u64, Act)> {
         }
     }
     acts.push((2 * DAY, Act::View("No context yet", "status=inactive&sort=joined")));
+    acts.extend(LIMITS.map(|(ago, limiting)| (ago, Act::Limit(limiting))));
     acts.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
     acts
 }
@@ -432,7 +545,10 @@ impl History<'_> {
                 Ok(())
             }
             Act::See(belonging) => member::touch_active(tx, self.member(belonging)?, then).await,
+            Act::Equip(founder) => self.equip(tx, founder, then).await,
             Act::End(belonging) => self.end(tx, belonging, then).await,
+            Act::Lead(led) => self.lead(tx, led, then).await,
+            Act::Leave(stay) => self.leave(tx, stay, then).await,
             Act::Invite(invited) => self.invite(tx, invited, then).await,
             Act::Decline(invited) => self.decline(tx, invited, then).await,
             Act::View(name, list) => {
@@ -441,6 +557,7 @@ impl History<'_> {
                 saved::create(tx, &by, &NewView { name, list, shared }, then).await?;
                 Ok(())
             }
+            Act::Limit(limiting) => self.limit(tx, limiting, then).await,
         }
     }
 
@@ -460,7 +577,13 @@ impl History<'_> {
     async fn group(&mut self, tx: &mut Tx, org: &'static Org, then: Timestamp) -> Result<()> {
         let by = self.founder::<GroupManage>(tx, org.name, then).await?;
         for (name, kind) in org.groups {
-            let id = groups::create(tx, &by, name, *kind, then).await?;
+            let purpose = PURPOSES.iter().find(|(group, _)| group == name);
+            let new = NewGroup {
+                name,
+                kind: *kind,
+                description: purpose.map_or("", |(_, purpose)| purpose),
+            };
+            let id = groups::group::create_described(tx, &by, &new, then).await?;
             self.groups.insert((org.name, name), id);
         }
         // Whoever made the groups stands in some.
@@ -470,6 +593,27 @@ impl History<'_> {
                 groups::add_members(tx, &by, id, &[member], then).await?;
             }
         }
+        Ok(())
+    }
+
+    fn place(&self, org: &'static str, group: &'static str, email: &'static str) -> Result<(GroupId, MemberId)> {
+        let group = self.groups.get(&(org, group)).ok_or(Error::NotFound)?;
+        let belonging = BELONGINGS.iter().find(|of| of.org == org && of.email == email);
+        Ok((*group, self.member(belonging.ok_or(Error::NotFound)?)?))
+    }
+
+    async fn lead(&self, tx: &mut Tx, led: &'static Led, then: Timestamp) -> Result<()> {
+        let by = self.founder::<GroupManage>(tx, led.org, then).await?;
+        let (group, member) = self.place(led.org, led.group, led.email)?;
+        groups::belonging::make_lead(tx, &by, group, member, then).await?;
+        Ok(())
+    }
+
+    async fn leave(&self, tx: &mut Tx, stay: &'static Stay, then: Timestamp) -> Result<()> {
+        let by = self.founder::<GroupManage>(tx, stay.org, then).await?;
+        let (group, member) = self.place(stay.org, stay.group, stay.email)?;
+        let until = then.plus(minutes(stay.ago + stay.ahead));
+        groups::belonging::set_end(tx, &GroupCan::managing(&by, group), member, Some(until), then).await?;
         Ok(())
     }
 
@@ -514,6 +658,42 @@ impl History<'_> {
         let id = member::join(tx, &by, self.org(belonging.org)?, new, then).await?;
         self.members.insert((belonging.org, belonging.email), id);
         Ok(())
+    }
+
+    async fn equip(&mut self, tx: &mut Tx, founder: &'static Belonging, then: Timestamp) -> Result<()> {
+        let by = self.founder::<BillingManage>(tx, founder.org, then).await?;
+        let agreed = Subscription {
+            plan: "Business".to_owned(),
+            seats: Some(40),
+            renews_on: "2027-03-31".to_owned(),
+            reference: "HG-2026-0417".to_owned(),
+            billing_contact: "finance@halden.example".to_owned(),
+            version: 0,
+        };
+        subscription::update(tx, &by, agreed, then).await?;
+        let by = self.founder::<OrgSettings>(tx, founder.org, then).await?;
+        let resource = |title: &str, url: &str, description: &str| Resource {
+            title: title.to_owned(),
+            url: url.to_owned(),
+            description: description.to_owned(),
+        };
+        let resources = [
+            resource(
+                "First steps",
+                "https://learn.halden.example/first-steps",
+                "Twenty minutes, with exercises.",
+            ),
+            resource(
+                "Working with models",
+                "https://learn.halden.example/models",
+                "What they cost, and when to stop.",
+            ),
+        ];
+        training::update(tx, &by, &resources, 0, then).await?;
+        let (user, _) = self.user(founder.email)?;
+        let account = account::find(tx, user).await?.ok_or(Error::NotFound)?;
+        let client = self.client(founder.email)?;
+        profile::update_contact(tx, &client, &account, "+49 30 5550 101", "Room 2.14", then).await
     }
 
     async fn end(&mut self, tx: &mut Tx, belonging: &'static Belonging, then: Timestamp) -> Result<()> {
@@ -589,9 +769,93 @@ impl History<'_> {
         }
     }
 
+    async fn limit(&self, tx: &mut Tx, limiting: Limiting, then: Timestamp) -> Result<()> {
+        let amount = |credits| Choice::Set(Value::Amount(Amount::credits(credits)));
+        let both = |month, day| Defaults {
+            month,
+            day,
+            enforcement: Enforcement::Hard,
+        };
+        let id = |email| {
+            self.members
+                .get(&(KESTREL, email))
+                .copied()
+                .ok_or_else(|| too_early(email))
+        };
+        let wish = |month, day, until, note: &str| Wish {
+            month,
+            day,
+            enforcement: Enforcement::Hard,
+            until,
+            note: note.to_owned(),
+        };
+        match limiting {
+            Limiting::Default => {
+                let by = self.founder::<LimitDefault>(tx, KESTREL, then).await?;
+                defaults::set(tx, &by, &both(amount(250), amount(25)), 0, false, then).await
+            }
+            Limiting::Group => {
+                let by = self.founder::<LimitDefault>(tx, KESTREL, then).await?;
+                let groups = self.groups_of(KESTREL, &["Engineering"])?;
+                let wish = GroupWish {
+                    each: both(amount(400), Choice::Inherit),
+                    together: both(amount(3_000), Choice::Inherit),
+                    priority: 1,
+                };
+                for group in groups {
+                    defaults::set_group(tx, &by, group, &wish, 1, then).await?;
+                }
+                Ok(())
+            }
+            Limiting::Own => {
+                let by = self.founder::<LimitSet>(tx, KESTREL, then).await?;
+                let wish = wish(amount(750), amount(80), None, "Runs the nightly evaluations");
+                limits::set(tx, &by, id("weilin.chen@kestrel.example")?, &wish, then).await?;
+                Ok(())
+            }
+            Limiting::Raise => {
+                let by = self.founder::<LimitSet>(tx, KESTREL, then).await?;
+                let until = Some(then.plus(hours(9 * 24)));
+                let wish = wish(amount(600), Choice::Inherit, until, "Trade fair in Hanover");
+                limits::set(tx, &by, id("farid.haddad@kestrel.example")?, &wish, then).await?;
+                Ok(())
+            }
+            Limiting::Ask => {
+                let by = self
+                    .acting::<LimitRequest>(tx, KESTREL, "camille.laurent@kestrel.example", then)
+                    .await?;
+                let ask = request::Ask {
+                    window: Window::Month,
+                    amount: Amount::credits(400),
+                    until: Some(then.plus(hours(20 * 24))),
+                    reason: "Onboarding two large customers at once".to_owned(),
+                };
+                request::ask(tx, &by, &ask, then).await?;
+                let sent = Outcome::Sent("250 2.0.0 Queued".to_owned());
+                for mail in outbox::list(tx, None, None, 10).await? {
+                    if matches!(mail.mail()?, Mail::LimitRequested { .. }) {
+                        outbox::settle(tx, &mail, &sent, true, then).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// The proof of an organization's founder, who acts as from a browser.
     async fn founder<P: Right>(&self, tx: &mut Tx, org: &'static str, then: Timestamp) -> Result<Can<P>> {
         let email = founder(org).ok_or(Error::NotFound)?.email;
+        self.acting(tx, org, email, then).await
+    }
+
+    /// The proof of somebody who acts as from a browser.
+    async fn acting<P: Right>(
+        &self,
+        tx: &mut Tx,
+        org: &'static str,
+        email: &'static str,
+        then: Timestamp,
+    ) -> Result<Can<P>> {
         let (id, name) = self.user(email)?;
         let person = Person {
             id,
@@ -601,6 +865,7 @@ impl History<'_> {
             session: SessionId::from_raw(0),
             theme: 0,
             email_proved: true,
+            display: access::Display::default(),
         };
         access::acting(tx, self.client(email)?, person, self.org(org)?, then).await
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Value, json};
 
 pub use super::mass_store::Seat;
-use super::{group::find, mass_store as store};
+use super::{belonging::place, group::find, mass_store as store, store as single};
 use crate::{
     access::{Can, permission::GroupManage},
     audit::{self, Action, Entry, Object},
@@ -22,6 +22,8 @@ pub enum Outcome {
     Done(Vec<Seat>),
     /// The person was, or was not, in any of the groups already.
     Unchanged,
+    /// The time for which the person was to come has ended.
+    Ended,
     /// No member of this organization has the id.
     Missing,
 }
@@ -36,15 +38,22 @@ pub const fn plain(group: GroupId, member: MemberId) -> Seat {
     }
 }
 
-/// How many of some members each group has; groups without any are left out.
-pub async fn shares(db: &mut impl Read, org: OrgId, members: &[MemberId]) -> Result<HashMap<GroupId, i64>> {
-    let rows = store::shares(db, org, members).await?;
-    Ok(rows.into_iter().map(|row| (row.group_id, row.n)).collect())
+impl Seat {
+    /// Whether the person's time in the group has not ended.
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
 }
 
-/// Which members are in which of some groups.
-pub async fn seats(db: &mut impl Read, org: OrgId, groups: &[GroupId], members: &[MemberId]) -> Result<Vec<Seat>> {
-    store::seats(db, org, groups, members).await
+/// How many of some members each group has now; groups without any are left out.
+pub async fn shares(
+    db: &mut impl Read,
+    org: OrgId,
+    members: &[MemberId],
+    now: Timestamp,
+) -> Result<HashMap<GroupId, i64>> {
+    let rows = store::shares(db, org, members, now).await?;
+    Ok(rows.into_iter().map(|row| (row.group_id, row.n)).collect())
 }
 
 /// What the verbs of this file have in common: the groups' names, the people's names, and the places that are taken.
@@ -55,6 +64,7 @@ struct Room {
 }
 
 async fn look(tx: &mut Tx, org: OrgId, groups: &[GroupId], members: &[MemberId]) -> Result<Room> {
+    single::lock(tx, org).await?;
     let mut names = BTreeMap::new();
     for id in groups {
         names.insert(*id, find(tx, org, *id).await?.name);
@@ -72,7 +82,8 @@ async fn look(tx: &mut Tx, org: OrgId, groups: &[GroupId], members: &[MemberId])
     })
 }
 
-/// Gives people places in groups, as [`super::add_members`]; another organization's group is not found.
+/// Gives people places in groups, as [`super::add_members`]; another organization's group is not found. A time that has ended is begun
+/// anew.
 pub async fn add(
     tx: &mut Tx,
     by: &Can<GroupManage>,
@@ -83,35 +94,48 @@ pub async fn add(
     let room = look(tx, org, &groups_of(wanted), &ids_of(wanted)).await?;
     let mut answer = Vec::with_capacity(wanted.len());
     let (mut entries, mut rows) = (Vec::new(), Vec::new());
+    let mut over: BTreeMap<GroupId, Vec<MemberId>> = BTreeMap::new();
     for (id, seats) in wanted {
         let Some(person) = room.people.get(id) else {
             answer.push((*id, Outcome::Missing));
             continue;
         };
-        let new: Vec<Seat> = seats
-            .iter()
-            .filter(|seat| !room.taken.contains_key(&(seat.group_id, *id)))
-            .cloned()
-            .collect();
+        let missing = || {
+            seats.iter().filter(|seat| {
+                let there = room.taken.get(&(seat.group_id, *id));
+                !there.is_some_and(|there| there.lasts(now))
+            })
+        };
+        let new: Vec<Seat> = missing().filter(|seat| seat.lasts(now)).cloned().collect();
         for seat in &new {
-            let after = json!({ "group": room.groups.get(&seat.group_id) });
+            if room.taken.contains_key(&(seat.group_id, *id)) {
+                over.entry(seat.group_id).or_default().push(*id);
+            }
+            let name = room.groups.get(&seat.group_id).map_or("", String::as_str);
             let object = Object::new("member", id.raw(), person);
+            let after = place(name, seat.expires_at);
             entries.push(Entry::done(Action::GroupMemberAdd, object, Value::Null, after));
+            rows.push((org, seat.group_id, *id, seat.is_lead, seat.expires_at, now));
         }
-        rows.extend(new.iter().cloned());
-        let outcome = if new.is_empty() {
-            Outcome::Unchanged
-        } else {
+        let outcome = if !new.is_empty() {
             Outcome::Done(new)
+        } else if missing().next().is_some() {
+            Outcome::Ended
+        } else {
+            Outcome::Unchanged
         };
         answer.push((*id, outcome));
     }
-    store::insert(tx, org, rows).await?;
+    // A time that ended a moment ago is cleared away first, as the worker would.
+    for (group, members) in over {
+        single::delete_members(tx, org, group, &members).await?;
+    }
+    single::insert_members(tx, org, rows).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
     Ok(answer)
 }
 
-/// Takes people out of groups, as [`super::remove_member`].
+/// Takes people out of groups, as [`super::remove_member`]; whose time has ended is in none.
 pub async fn remove(
     tx: &mut Tx,
     by: &Can<GroupManage>,
@@ -133,11 +157,17 @@ pub async fn remove(
         };
         let old: Vec<Seat> = groups
             .iter()
-            .filter_map(|group| room.taken.get(&(*group, *id)).cloned())
+            .filter_map(|group| room.taken.get(&(*group, *id)))
+            .filter(|seat| seat.lasts(now))
+            .cloned()
             .collect();
         for seat in &old {
             leaving.entry(seat.group_id).or_default().push(*id);
-            let before = json!({ "group": room.groups.get(&seat.group_id) });
+            let name = room.groups.get(&seat.group_id).map_or("", String::as_str);
+            let mut before = place(name, seat.expires_at);
+            if seat.is_lead {
+                before["lead"] = json!(true);
+            }
             let object = Object::new("member", id.raw(), person);
             entries.push(Entry::done(Action::GroupMemberRemove, object, before, Value::Null));
         }
@@ -149,7 +179,7 @@ pub async fn remove(
         answer.push((*id, outcome));
     }
     for (group, members) in leaving {
-        store::delete(tx, org, group, &members).await?;
+        single::delete_members(tx, org, group, &members).await?;
     }
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
     Ok(answer)

@@ -53,14 +53,11 @@ sql! {
         postgres "select group_id, member_id, is_lead, expires_at from group_members
                 where org_id = $1 and group_id = any (cast(string_to_array($2, ',') as bigint[])) and member_id = any (cast(string_to_array($3, ',') as bigint[]))"
     };
-    SHARES: (OrgId, String) => Share = {
-        sqlite "select group_id, count(*) as n from group_members where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) group by group_id"
-        postgres "select group_id, count(*) as n from group_members where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) group by group_id"
-    };
-    INSERT: bulk (OrgId, GroupId, MemberId, bool, Option<Timestamp>) = "insert into group_members (org_id, group_id, member_id, is_lead, expires_at) values", "";
-    DELETE: (OrgId, GroupId, String) => () = {
-        sqlite "delete from group_members where org_id = $1 and group_id = $2 and member_id in (select value from json_each('[' || $3 || ']'))"
-        postgres "delete from group_members where org_id = $1 and group_id = $2 and member_id = any (cast(string_to_array($3, ',') as bigint[]))"
+    SHARES: (OrgId, String, Timestamp) => Share = {
+        sqlite "select group_id, count(*) as n from group_members where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']'))
+                and (expires_at is null or expires_at > $3) group by group_id"
+        postgres "select group_id, count(*) as n from group_members where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[]))
+                and (expires_at is null or expires_at > $3) group by group_id"
     };
     COUNT: (OrgId, GroupId, i64) => () = "update groups set member_count = member_count + $3 where org_id = $1 and id = $2";
     DELETE_ALL_OF: (OrgId, String) => () = {
@@ -84,30 +81,13 @@ pub(super) async fn seats(db: &mut impl Read, org: OrgId, groups: &[GroupId], of
     db.all(SEATS, (org, text(groups.iter().map(|id| id.raw())), members(of)))
         .await
 }
-pub(super) async fn shares(db: &mut impl Read, org: OrgId, of: &[MemberId]) -> Result<Vec<Share>> {
-    db.all(SHARES, (org, members(of))).await
-}
-/// Adds places and keeps the groups' counts.
-pub(super) async fn insert(tx: &mut Tx, org: OrgId, mut seats: Vec<Seat>) -> Result<()> {
-    seats.sort_unstable_by_key(|seat| (seat.group_id, seat.member_id)); // the order of the table
-    for group in seats.chunk_by(|one, next| one.group_id == next.group_id) {
-        tx.run(COUNT, (org, group[0].group_id, group.len() as i64)).await?;
-    }
-    let rows = seats
-        .into_iter()
-        .map(|seat| (org, seat.group_id, seat.member_id, seat.is_lead, seat.expires_at))
-        .collect();
-    tx.many(INSERT, rows).await?;
-    Ok(())
-}
-/// Takes places away and keeps the group's count.
-pub(super) async fn delete(tx: &mut Tx, org: OrgId, group: GroupId, of: &[MemberId]) -> Result<()> {
-    let gone = tx.run(DELETE, (org, group, members(of))).await?;
-    tx.run(COUNT, (org, group, -(gone as i64))).await?;
-    Ok(())
+/// How many of these members' times in each group last after an instant.
+pub(super) async fn shares(db: &mut impl Read, org: OrgId, of: &[MemberId], after: Timestamp) -> Result<Vec<Share>> {
+    db.all(SHARES, (org, members(of), after)).await
 }
 pub(super) async fn delete_all_of(tx: &mut Tx, org: OrgId, of: &[MemberId]) -> Result<()> {
-    for share in shares(tx, org, of).await? {
+    // From the first instant on: those whose time has ended are counted until they are cleared away.
+    for share in shares(tx, org, of, Timestamp::default()).await? {
         tx.run(COUNT, (org, share.group_id, -share.n)).await?;
     }
     tx.run(DELETE_ALL_OF, (org, members(of))).await?;

@@ -24,6 +24,7 @@ use crate::{
     ids::{InvitationId, UserId},
     mail::{self, Mail, links},
     members::member::{self, NewMember, Source},
+    notifications::{self, Kind, News},
     orgs,
     secret::{Keys, Secret, hash_token, same},
 };
@@ -136,6 +137,8 @@ pub enum Standing {
     AccountDisabled,
     /// The organization no longer takes this domain; the sentence.
     Outside(String),
+    /// The organization has no seat left.
+    Full,
 }
 
 /// Whether the invitation can be accepted at `now`.
@@ -156,6 +159,12 @@ pub async fn standing(db: &mut impl Read, what: &Invitation, place: &Place, now:
             (None, Some(state)) if state != 1 => return Ok(Standing::AccountDisabled),
             _ => {}
         }
+    }
+    if member::seats(db, what.org_id)
+        .await?
+        .is_some_and(|seats| seats.left() < 1)
+    {
+        return Ok(Standing::Full);
     }
     let domains = orgs::domains(db, what.org_id).await?;
     Ok(bulk::outside(&domains, &what.address()?, &place.name).map_or(Standing::Open, Standing::Outside))
@@ -266,6 +275,9 @@ async fn join(
         after,
     );
     audit::record(tx, &actor, Some(found.org_id), entry, now).await?;
+    if found.invited_by != user {
+        tell_inviter(tx, &found, &place, Some(&name), now).await?;
+    }
     Ok(Ok(Joined { user, name, place }))
 }
 
@@ -387,6 +399,48 @@ pub async fn request_renewal(
     );
     audit::record(tx, by, Some(found.org_id), entry, now).await?;
     Ok(Ok((Renewal::Asked, place)))
+}
+
+/// Tells the inviter, while they can still act there, that `joined` has joined, or that the mail came back.
+pub(super) async fn tell_inviter(
+    tx: &mut Tx,
+    found: &Invitation,
+    place: &Place,
+    joined: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(address) = find_inviter(tx, found, now).await? else {
+        return Ok(());
+    };
+    let (kind, subject, page) = match joined {
+        Some(name) => (
+            Kind::InvitationAccepted,
+            format!("{name} ({}) joined {} by your invitation.", found.email, place.name),
+            "members",
+        ),
+        None => (
+            Kind::InvitationBounced,
+            format!(
+                "Your invitation of {} to {} could not be delivered.",
+                found.email, place.name
+            ),
+            "invites",
+        ),
+    };
+    let mail = Mail::InvitationNews {
+        organization: place.name.clone(),
+        slug: place.slug.clone(),
+        invited: found.email.clone(),
+        accepted: joined.is_some(),
+    };
+    let news = News {
+        to: found.invited_by,
+        org: Some(found.org_id),
+        subject,
+        link: format!("/o/{}/{page}", place.slug),
+        mail: Some((address, mail)),
+    };
+    notifications::notify(tx, kind, news, now).await
 }
 
 /// The inviter's address, while that person can still act in the organization.

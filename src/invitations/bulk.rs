@@ -17,6 +17,7 @@ use crate::{
     groups,
     ids::{BatchId, GroupId, InvitationId, OrgId},
     mail::{self, Mail},
+    members::member,
     orgs,
 };
 
@@ -53,10 +54,12 @@ pub enum Verdict {
     Bounced = 11,
     /// It was found and not chosen.
     NotChosen = 12,
+    /// The organization has no seat left for it.
+    NoSeat = 13,
 }
 
 impl Verdict {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Invited,
         Self::Duplicate,
         Self::Member,
@@ -69,6 +72,7 @@ impl Verdict {
         Self::AccountDisabled,
         Self::Bounced,
         Self::NotChosen,
+        Self::NoSeat,
     ];
     /// The verdict with this number.
     pub fn find(number: i64) -> Option<Self> {
@@ -94,6 +98,7 @@ impl Verdict {
             Self::AccountDisabled => "The account is disabled".to_owned(),
             Self::Bounced => "Mail came back lately. Check the spelling".to_owned(),
             Self::NotChosen => "Not chosen".to_owned(),
+            Self::NoSeat => "No seat is left".to_owned(),
         }
     }
     /// The whole sentence for one address, with what to do.
@@ -132,6 +137,9 @@ impl Verdict {
                 "Mail to {address} came back within the last {BOUNCE_DAYS} days. Check the spelling of the address."
             ),
             Self::NotChosen => format!("{address} was not chosen."),
+            Self::NoSeat => format!(
+                "{name} has no seat left for {address}: members and open invitations take them all. Deactivate somebody or delete a code that nobody needs, or ask whoever keeps the subscription for more seats."
+            ),
         }
     }
 }
@@ -173,12 +181,20 @@ pub async fn preview(db: &mut impl Read, by: &Can<InviteCreate>, text: &str, now
         })
         .collect();
     let mut judge = Judge::load(db, by.org().id, &addresses, now).await?;
+    let mut seats = free_seats(db, by.org().id, now).await?;
+    let mut verdict_of = |address: &Address| match judge.verdict(address).0 {
+        Verdict::Invited if seats <= 0 => Verdict::NoSeat,
+        verdict => {
+            seats -= i64::from(verdict == Verdict::Invited);
+            verdict
+        }
+    };
     Ok(found
         .into_iter()
         .map(|found| match found.outcome {
             Outcome::Valid(address) => Candidate {
                 text: address.display().to_owned(),
-                verdict: judge.verdict(&address).0,
+                verdict: verdict_of(&address),
                 looks_shared: address.looks_shared(),
             },
             Outcome::Malformed(_) => Candidate {
@@ -267,7 +283,7 @@ pub(super) async fn create(
 ) -> Result<Vec<(Verdict, Option<InvitationId>)>> {
     let org = by.org();
     invitation::check_role(by, terms.role)?;
-    check_groups(tx, by, terms).await?;
+    check_groups(tx, by, terms, now).await?;
     if terms.member_until.is_some_and(|end| end <= now) {
         return Err(Error::invalid(
             "until",
@@ -277,15 +293,17 @@ pub(super) async fn create(
     let all: Vec<&Address> = addresses.iter().collect();
     let mut judge = Judge::load(tx, org.id, &all, now).await?;
     let mut room = desk.most_pending - store::count_pending(tx, org.id, now, desk.most_pending).await?;
+    let mut seats = free_seats(tx, org.id, now).await?;
     let mut verdicts: Vec<(Verdict, Option<InvitationId>)> = Vec::with_capacity(addresses.len());
     for address in addresses {
         let (verdict, expired) = judge.verdict(address);
-        let verdict = if verdict == Verdict::Invited && room <= 0 {
-            Verdict::OverCeiling
-        } else {
-            verdict
+        let verdict = match verdict {
+            Verdict::Invited if room <= 0 => Verdict::OverCeiling,
+            Verdict::Invited if seats <= 0 => Verdict::NoSeat,
+            other => other,
         };
         room -= i64::from(verdict == Verdict::Invited);
+        seats -= i64::from(verdict == Verdict::Invited);
         verdicts.push((verdict, expired.filter(|_| verdict == Verdict::Invited)));
     }
     let fresh = verdicts
@@ -377,12 +395,21 @@ pub(super) async fn create(
     Ok(verdicts)
 }
 
+/// How many seats neither a member holds nor an open invitation has asked for; without a limit there are always enough.
+async fn free_seats(db: &mut impl Read, org: OrgId, now: Timestamp) -> Result<i64> {
+    let Some(seats) = member::seats(db, org).await? else {
+        return Ok(i64::MAX);
+    };
+    let left = seats.left();
+    Ok(left - store::count_pending(db, org, now, left.max(0)).await?)
+}
+
 fn changed_meanwhile() -> Error {
     Error::conflict("Someone else invited one of these people at the same moment. Nothing was changed. Try again.")
 }
 
 /// The groups that the caller may put people into: all for who manages groups, else the ones that the caller leads (MODEL C-18).
-pub async fn groups_for(db: &mut impl Read, by: &Can<InviteCreate>) -> Result<Vec<(GroupId, String)>> {
+pub async fn groups_for(db: &mut impl Read, by: &Can<InviteCreate>, now: Timestamp) -> Result<Vec<(GroupId, String)>> {
     let org = by.org().id;
     if by.may(Permission::GroupManage) {
         return Ok(groups::list(db, org)
@@ -397,16 +424,16 @@ pub async fn groups_for(db: &mut impl Read, by: &Can<InviteCreate>) -> Result<Ve
     let own = groups::list_of(db, org, member).await?;
     Ok(own
         .into_iter()
-        .filter(|group| group.is_lead)
+        .filter(|group| group.is_lead && group.lasts(now))
         .map(|group| (group.id, group.name))
         .collect())
 }
 
-async fn check_groups(db: &mut impl Read, by: &Can<InviteCreate>, terms: &Terms) -> Result<()> {
+async fn check_groups(db: &mut impl Read, by: &Can<InviteCreate>, terms: &Terms, now: Timestamp) -> Result<()> {
     if terms.groups.is_empty() {
         return Ok(());
     }
-    let allowed = groups_for(db, by).await?;
+    let allowed = groups_for(db, by, now).await?;
     if terms
         .groups
         .iter()

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 pub use super::store::Invitation;
 use super::{
+    acceptance,
     addresses::Address,
     bulk::{self, Verdict},
     list::names,
@@ -373,6 +374,16 @@ pub async fn revoke(tx: &mut Tx, by: &Can<InviteCreate>, id: InvitationId, now: 
     store::find(tx, by.org().id, id).await?.ok_or(Error::NotFound)
 }
 
+/// Ends the pending invitation of someone who has come in by another door: nothing is left to accept. The caller records the joining.
+pub async fn end_for(tx: &mut Tx, org: OrgId, address: &Address, user: UserId, now: Timestamp) -> Result<()> {
+    let Some(id) = store::find_pending_for(tx, org, address.key()).await? else {
+        return Ok(());
+    };
+    store::decide(tx, org, id, State::Accepted, now).await?;
+    store::set_accepted_by(tx, org, id, user).await?;
+    mail::outbox::cancel_for(tx, id).await
+}
+
 /// Deletes every pending code of one inviter in the organization, when that person is disabled or removed (MODEL 2.3); returns how many.
 pub async fn revoke_by(tx: &mut Tx, by: &Actor, org: OrgId, inviter: UserId, now: Timestamp) -> Result<u64> {
     let open = store::list_by_inviter(tx, org, inviter).await?;
@@ -459,6 +470,8 @@ pub async fn delivery_changed(
             )
         };
         audit::record(tx, by, Some(org), entry, now).await?;
+        let place = store::find_place(tx, org).await?;
+        acceptance::tell_inviter(tx, &found, &place, None, now).await?;
     }
     Ok(())
 }

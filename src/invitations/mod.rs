@@ -9,6 +9,7 @@ pub mod bulk;
 mod forms;
 mod handlers;
 pub mod invitation;
+pub mod leads;
 pub mod list;
 pub mod mass;
 mod mass_store;
@@ -20,10 +21,10 @@ pub use invitation::{
     resend, revoke, revoke_by, roles_for,
 };
 
-use handlers::{batches, guests, invites, mine};
+use handlers::{batches, guests, into_group, invites, mine};
 
 use crate::{
-    access::Permission,
+    access::{GroupDuty, Permission},
     audit::Action,
     db::Statement,
     web::routes::{Kind, Route, Target, delete, get, post},
@@ -82,6 +83,13 @@ pub fn routes() -> Vec<Route> {
             .in_org(inviter)
             .about(Target::Invitation)
             .records(Action::InvitationRevoke),
+        get("/o/{org}/groups/{group}/invitations", into_group::new)
+            .in_group(GroupDuty::Lead)
+            .about(Target::Group),
+        post("/o/{org}/groups/{group}/invitations", into_group::create)
+            .in_group(GroupDuty::Lead)
+            .about(Target::Group)
+            .records(Action::InvitationCreate),
         get("/i/{token}", guests::exchange).about(Target::Token),
         get("/i", guests::show),
         post("/i/opened", guests::create_opening).records(Action::InvitationOpen),

@@ -243,6 +243,7 @@ sql! {
          where org_id = $1 and id = $2 and state = 1 and generation = $3";
     DECIDE: (OrgId, InvitationId, State, Timestamp) => () =
         "update invitations set state = $3, decided_at = $4, version = version + 1 where org_id = $1 and id = $2 and state = 1";
+    PENDING_FOR: (OrgId, String) => (InvitationId,) = "select id from invitations where org_id = $1 and email_key = $2 and state = 1";
     ACCEPT: (OrgId, InvitationId, i64, Timestamp) => () =
         "update invitations set state = 2, decided_at = $4, version = version + 1
          where org_id = $1 and id = $2 and generation = $3 and state = 1 and (expires_at is null or expires_at > $4)";
@@ -480,6 +481,9 @@ pub(super) async fn new_link(
 }
 pub(super) async fn decide(tx: &mut Tx, org: OrgId, id: InvitationId, state: State, now: Timestamp) -> Result<u64> {
     tx.run(DECIDE, (org, id, state, now)).await
+}
+pub(super) async fn find_pending_for(db: &mut impl Read, org: OrgId, email_key: &str) -> Result<Option<InvitationId>> {
+    Ok(db.opt(PENDING_FOR, (org, email_key)).await?.map(|row| row.0))
 }
 pub(super) async fn accept(tx: &mut Tx, org: OrgId, id: InvitationId, generation: i64, now: Timestamp) -> Result<u64> {
     tx.run(ACCEPT, (org, id, generation, now)).await

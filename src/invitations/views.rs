@@ -12,7 +12,8 @@ use crate::{
     clock::{Timestamp, Zone},
     ids::GroupId,
     web::{
-        filters::{date, date_time, iso, long_date, number, plural, until},
+        filters::{ago, date, date_time, iso, long_date, number, plural, until},
+        form::FieldErrors,
         layout::{Choice, FilterLink, Layout, Link, Sort, Toast, hue, initials},
     },
 };
@@ -38,8 +39,15 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row as `org` shows it at `now`; `link` is empty when it is not to be shown, `may_act` when the caller may change it.
-    pub fn new(of: &Invitation, org: &OrgRef, link: Option<String>, may_act: bool, now: Timestamp) -> Self {
+    /// The row as `org` shows it at `now`, with times in `zone`; `link` is empty when it is not to be shown, `may_act` when the caller may change it.
+    pub fn new(
+        of: &Invitation,
+        org: &OrgRef,
+        zone: &Zone,
+        link: Option<String>,
+        may_act: bool,
+        now: Timestamp,
+    ) -> Self {
         let status = of.status(now);
         let (note, note_class) = note(of, status);
         let link = link.filter(|_| status == Status::Pending).unwrap_or_default();
@@ -51,12 +59,12 @@ impl Row {
             role: of.role.title().to_owned(),
             path: org.path(&format!("/invites/{}", of.id)),
             organization: org.name.clone(),
-            validity: validity(of, status, &org.zone, now),
+            validity: validity(of, status, zone, now),
             note,
             note_class,
             tail: format!("…{end}"),
             link,
-            created: date_time(of.created_at.micros(), &org.zone.tz()),
+            created: date_time(of.created_at.micros(), &zone.tz()),
             created_iso: iso(of.created_at.micros()),
             may_delete: open && may_act,
             may_renew: status == Status::Pending && may_act,
@@ -235,6 +243,7 @@ impl From<&Candidate> for CandidateView {
             | Verdict::Reported
             | Verdict::Disabled
             | Verdict::AccountDisabled
+            | Verdict::NoSeat
             | Verdict::Bounced => (of.verdict.note(&of.text), "warn"),
             _ => (of.verdict.note(&of.text), "faint"),
         };
@@ -453,4 +462,45 @@ pub struct Mine {
     pub l: Layout,
     pub unproved: bool,
     pub invitations: Vec<WaitingView>,
+}
+
+/// Inviting into one group, from its page.
+#[derive(Debug, Template)]
+#[template(path = "invitations/into_group.html")]
+pub struct IntoGroup {
+    /// The frame.
+    pub l: Layout,
+    /// The list of groups.
+    pub list_href: String,
+    /// The group's page.
+    pub href: String,
+    /// The group's name.
+    pub group: String,
+    /// The address that was typed.
+    pub email: String,
+    /// The roles that the caller may give.
+    pub roles: Vec<Choice>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Who is invited into the group: address, role, when, until when the link works.
+    pub pending: Vec<[String; 4]>,
+}
+
+impl IntoGroup {
+    /// The pending invitations in words.
+    pub fn rows(pending: &[crate::groups::belonging::Pending], org: &OrgRef, now: Timestamp) -> Vec<[String; 4]> {
+        let zone = org.zone.tz();
+        pending
+            .iter()
+            .map(|row| {
+                [
+                    row.email.clone(),
+                    row.role.title().to_owned(),
+                    ago(now.micros(), row.created_at.micros(), &zone),
+                    row.expires_at
+                        .map_or_else(|| "Never".to_owned(), |end| until(now.micros(), end.micros(), &zone)),
+                ]
+            })
+            .collect()
+    }
 }

@@ -14,12 +14,15 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
+    groups,
     invitations::{self, Delivery},
+    limits,
     mail::{
         outbox::{self, Delivered, MailRow},
         transport::Outcome,
     },
     members::member,
+    notifications,
 };
 
 /// How often the outbox is looked at.
@@ -177,7 +180,11 @@ pub async fn tidy(app: &App) -> Result<()> {
     session::prune(&mut tx, now).await?;
     invitations::remind_due(&mut tx, now).await?;
     auth::prune(&mut tx, now).await?;
+    notifications::prune(&mut tx, now).await?;
     member::expire_due(&mut tx, &Actor::system(&app.keys), now).await?;
+    groups::warn_due(&mut tx, now).await?;
+    groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;
+    limits::tidy::tidy(&mut tx, &Actor::system(&app.keys), now).await?;
     bulk::prune(&mut tx, now).await?;
     tx.commit().await
 }

@@ -36,6 +36,11 @@ impl Name {
         Self(sanitise_name(text, "Someone"))
     }
 
+    /// Takes the name of a group.
+    pub fn group(text: &str) -> Self {
+        Self(sanitise_name(text, "a group"))
+    }
+
     /// Takes the name of a role.
     pub fn role(text: &str) -> Self {
         Self(sanitise_name(text, "member"))
@@ -178,6 +183,50 @@ pub struct AccessChanged {
     pub contact: Option<Address>,
 }
 
+/// Somebody's time in a group ends soon, told to the person or to the group's leads.
+pub struct GroupEnding {
+    /// Where.
+    pub organization: Name,
+    /// The group.
+    pub group: Name,
+    /// The address of the account that is written to.
+    pub address: Address,
+    /// The group's page.
+    pub link: Url,
+    /// Whose time it is, when a lead is told.
+    pub whose: Option<Name>,
+    /// The last day, with the zone.
+    pub ends: String,
+}
+
+/// A member asks for a higher limit, told to the administrators.
+pub struct LimitRequested {
+    /// Where.
+    pub organization: Name,
+    /// Who asks.
+    pub member: Name,
+    /// The address of whoever asks.
+    pub address: Address,
+    /// What for, in words of ours: "500 credits a month until 30 November 2026".
+    pub asks: String,
+    /// The page of the request.
+    pub link: Url,
+}
+
+/// A request for a higher limit was answered, told to the member.
+pub struct LimitDecided {
+    /// Where.
+    pub organization: Name,
+    /// What was asked for, in words of ours.
+    pub asked: String,
+    /// What was granted; none when it was refused.
+    pub granted: Option<String>,
+    /// The address of the account.
+    pub address: Address,
+    /// The page of the member's own requests.
+    pub link: Url,
+}
+
 /// What changed in somebody's access.
 pub enum Change {
     /// The person has another role.
@@ -193,6 +242,30 @@ pub enum Change {
     Disabled,
     /// The membership has ended.
     Removed,
+}
+
+/// What became of an invitation, told to its sender.
+pub struct InvitationNews {
+    /// Where to.
+    pub organization: Name,
+    /// Who was invited.
+    pub address: Address,
+    /// Whether the person joined; else the mail came back.
+    pub accepted: bool,
+    /// The page of the invitations, or of the members.
+    pub link: Url,
+}
+
+/// Somebody signed in from a device that was not seen before.
+pub struct NewSignIn {
+    /// When, with the zone.
+    pub at: String,
+    /// The kind of device, in our own words.
+    pub device: String,
+    /// From which network address.
+    pub from: String,
+    /// The page of the own sessions.
+    pub link: Url,
 }
 
 /// A mail, before it is put into words.
@@ -213,6 +286,16 @@ pub enum Message {
     AddedToOrganization(AddedToOrganization),
     /// A notice of other rights.
     AccessChanged(AccessChanged),
+    /// A notice of the end of a time in a group.
+    GroupEnding(GroupEnding),
+    /// A wish for a higher limit.
+    LimitRequested(LimitRequested),
+    /// The answer to such a wish.
+    LimitDecided(LimitDecided),
+    /// A notice of what became of an invitation.
+    InvitationNews(InvitationNews),
+    /// A notice of a sign-in from a new device.
+    NewSignIn(NewSignIn),
 }
 
 /// A mail in words.
@@ -238,6 +321,11 @@ impl Message {
             Self::RenewalRequested(_) => "renewal_requested",
             Self::AddedToOrganization(_) => "added_to_organization",
             Self::AccessChanged(_) => "access_changed",
+            Self::GroupEnding(_) => "group_ending",
+            Self::LimitRequested(_) => "limit_requested",
+            Self::LimitDecided(_) => "limit_decided",
+            Self::InvitationNews(_) => "invitation_news",
+            Self::NewSignIn(_) => "new_sign_in",
         }
     }
 
@@ -284,6 +372,31 @@ impl Message {
                 Text::AccessChanged { m, portal }.render()?,
                 Html::AccessChanged { m, portal }.render()?,
             ),
+            Self::GroupEnding(m) => (
+                Subject::GroupEnding { m }.render()?,
+                Text::GroupEnding { m, portal }.render()?,
+                Html::GroupEnding { m, portal }.render()?,
+            ),
+            Self::LimitRequested(m) => (
+                Subject::LimitRequested { m }.render()?,
+                Text::LimitRequested { m, portal }.render()?,
+                Html::LimitRequested { m, portal }.render()?,
+            ),
+            Self::LimitDecided(m) => (
+                Subject::LimitDecided { m }.render()?,
+                Text::LimitDecided { m, portal }.render()?,
+                Html::LimitDecided { m, portal }.render()?,
+            ),
+            Self::InvitationNews(m) => (
+                Subject::InvitationNews { m }.render()?,
+                Text::InvitationNews { m, portal }.render()?,
+                Html::InvitationNews { m, portal }.render()?,
+            ),
+            Self::NewSignIn(m) => (
+                Subject::NewSignIn.render()?,
+                Text::NewSignIn { m, portal }.render()?,
+                Html::NewSignIn { m, portal }.render()?,
+            ),
         };
         Ok(Rendered {
             subject,
@@ -302,8 +415,8 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, Invitation, PasswordChanged, PasswordReset, RenewalRequested,
-        VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, InvitationNews, LimitDecided,
+        LimitRequested, NewSignIn, PasswordChanged, PasswordReset, RenewalRequested, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -324,6 +437,16 @@ mod files {
         AddedToOrganization { m: &'a AddedToOrganization },
         #[template(path = "mail/access_changed/subject.txt")]
         AccessChanged { m: &'a AccessChanged },
+        #[template(path = "mail/group_ending/subject.txt")]
+        GroupEnding { m: &'a GroupEnding },
+        #[template(path = "mail/limit_requested/subject.txt")]
+        LimitRequested { m: &'a LimitRequested },
+        #[template(path = "mail/limit_decided/subject.txt")]
+        LimitDecided { m: &'a LimitDecided },
+        #[template(path = "mail/invitation_news/subject.txt")]
+        InvitationNews { m: &'a InvitationNews },
+        #[template(path = "mail/new_sign_in/subject.txt")]
+        NewSignIn,
     }
 
     #[derive(Template)]
@@ -347,6 +470,16 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.txt")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/group_ending/body.txt")]
+        GroupEnding { m: &'a GroupEnding, portal: &'a str },
+        #[template(path = "mail/limit_requested/body.txt")]
+        LimitRequested { m: &'a LimitRequested, portal: &'a str },
+        #[template(path = "mail/limit_decided/body.txt")]
+        LimitDecided { m: &'a LimitDecided, portal: &'a str },
+        #[template(path = "mail/invitation_news/body.txt")]
+        InvitationNews { m: &'a InvitationNews, portal: &'a str },
+        #[template(path = "mail/new_sign_in/body.txt")]
+        NewSignIn { m: &'a NewSignIn, portal: &'a str },
     }
 
     #[derive(Template)]
@@ -370,6 +503,16 @@ mod files {
         },
         #[template(path = "mail/access_changed/body.html")]
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
+        #[template(path = "mail/group_ending/body.html")]
+        GroupEnding { m: &'a GroupEnding, portal: &'a str },
+        #[template(path = "mail/limit_requested/body.html")]
+        LimitRequested { m: &'a LimitRequested, portal: &'a str },
+        #[template(path = "mail/limit_decided/body.html")]
+        LimitDecided { m: &'a LimitDecided, portal: &'a str },
+        #[template(path = "mail/invitation_news/body.html")]
+        InvitationNews { m: &'a InvitationNews, portal: &'a str },
+        #[template(path = "mail/new_sign_in/body.html")]
+        NewSignIn { m: &'a NewSignIn, portal: &'a str },
     }
 }
 
@@ -534,6 +677,18 @@ mod tests {
                 address: jonas.clone(),
                 link: link("/o/kestrel/invites"),
             }),
+            Message::InvitationNews(InvitationNews {
+                organization: organization.clone(),
+                address: jonas.clone(),
+                accepted: false,
+                link: link("/o/kestrel/invites"),
+            }),
+            Message::NewSignIn(NewSignIn {
+                at: "Friday, 20 November 2026, 14:02 (UTC)".to_owned(),
+                device: "Firefox on Linux".to_owned(),
+                from: "203.0.113.9".to_owned(),
+                link: link("/me/security"),
+            }),
             Message::AddedToOrganization(AddedToOrganization {
                 organization,
                 role,
@@ -547,7 +702,40 @@ mod tests {
                 },
                 Some("help@kestrel.example"),
             ),
+            ending(None),
+            Message::LimitRequested(LimitRequested {
+                organization: Name::organization("Kestrel Robotics"),
+                member: Name::person("Jonas Weber"),
+                address: address("jonas.weber@kestrel.example"),
+                asks: "500 credits a month until 30 November 2026".to_owned(),
+                link: link("/o/kestrel/limits/requests/lrq_1"),
+            }),
+            Message::LimitDecided(LimitDecided {
+                organization: Name::organization("Kestrel Robotics"),
+                asked: "500 credits a month until 30 November 2026".to_owned(),
+                granted: Some("400 credits a month until 30 November 2026".to_owned()),
+                address: address("jonas.weber@kestrel.example"),
+                link: link("/o/kestrel/limits/request"),
+            }),
         ]
+    }
+
+    fn ending(whose: Option<&str>) -> Message {
+        Message::GroupEnding(GroupEnding {
+            organization: Name::organization("Kestrel Robotics"),
+            group: Name::group("Engineering"),
+            address: address("jonas.weber@kestrel.example"),
+            link: link("/o/kestrel/groups/grp_1"),
+            whose: whose.map(Name::person),
+            ends: "Thursday, 31 December 2026 (Europe/Berlin)".to_owned(),
+        })
+    }
+
+    #[test]
+    fn leads_read_whose_time_ends() {
+        let mail = ending(Some("Ada Zuse")).render("muster.kestrel.example").unwrap();
+        assert_eq!(mail.subject, "A time in Engineering ends soon");
+        assert!(mail.text.contains("Ada Zuse") && mail.html.contains("Ada Zuse"));
     }
 
     #[test]

@@ -10,7 +10,9 @@ pub use super::store::{MailRow, MailState};
 use super::{
     address::Address,
     links,
-    message::{self, AccessChanged, AddedToOrganization, Change, Message, Name, Person, Rendered},
+    message::{
+        self, AccessChanged, AddedToOrganization, Change, LimitDecided, LimitRequested, Message, Name, Person, Rendered,
+    },
     store,
     transport::{Outcome, Post, retry_after},
 };
@@ -20,7 +22,7 @@ use crate::{
     clock::{Timestamp, Zone},
     db::{Db, Read, Tx},
     error::{Error, Result},
-    ids::{InvitationId, MailId, OrgId, ResetId, UserId},
+    ids::{GroupId, InvitationId, LimitRequestId, MailId, OrgId, ResetId, UserId},
     secret::Keys,
     web::filters,
 };
@@ -93,6 +95,47 @@ pub enum Mail {
         /// The reset by which a new account sets its password, and when it was made.
         set_password: Option<(ResetId, Timestamp)>,
     },
+    /// Somebody's time in a group ends soon.
+    GroupEnding {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// The group's name.
+        group: String,
+        /// The group.
+        id: GroupId,
+        /// Whose time it is, for the group's leads; none for the person themselves.
+        whose: Option<String>,
+        /// The end.
+        ends_at: Timestamp,
+        /// The organization's zone.
+        zone: String,
+    },
+    /// A member asks for a higher limit.
+    LimitRequested {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// The request.
+        request: LimitRequestId,
+        /// Who asks: name and address.
+        member: (String, String),
+        /// What for, in words of ours.
+        asks: String,
+    },
+    /// A request for a higher limit was answered.
+    LimitDecided {
+        /// Where.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// What was asked for, in words of ours.
+        asked: String,
+        /// What was granted; none when it was refused.
+        granted: Option<String>,
+    },
     /// Other rights.
     AccessChanged {
         /// Where.
@@ -101,6 +144,26 @@ pub enum Mail {
         change: String,
         /// Whom to ask.
         contact: String,
+    },
+    /// What became of an invitation, to its sender.
+    InvitationNews {
+        /// Where to.
+        organization: String,
+        /// The organization's place in addresses.
+        slug: String,
+        /// Who was invited.
+        invited: String,
+        /// Whether the person joined; else the mail came back.
+        accepted: bool,
+    },
+    /// A sign-in from a device that was not seen before.
+    NewSignIn {
+        /// When.
+        at: Timestamp,
+        /// The kind of device, in our own words.
+        device: String,
+        /// From which network address.
+        from: String,
     },
 }
 
@@ -203,6 +266,47 @@ impl Mail {
                     by: person(by),
                 })
             }
+            Self::GroupEnding {
+                organization,
+                slug,
+                group,
+                id,
+                whose,
+                ends_at,
+                zone,
+            } => Message::GroupEnding(message::GroupEnding {
+                organization: Name::organization(organization),
+                group: Name::group(group),
+                address: to.clone(),
+                link: url(settings.link(&format!("/o/{slug}/groups/{id}")))?,
+                whose: whose.as_deref().map(Name::person),
+                ends: last_day(*ends_at, &Zone::find_or_utc(zone)),
+            }),
+            Self::LimitRequested {
+                organization,
+                slug,
+                request,
+                member,
+                asks,
+            } => Message::LimitRequested(LimitRequested {
+                organization: Name::organization(organization),
+                member: Name::person(&member.0),
+                address: Address::parse(&member.1).map_err(|error| Error::Internal(error.to_string()))?,
+                asks: asks.clone(),
+                link: url(settings.link(&format!("/o/{slug}/limits/requests/{request}")))?,
+            }),
+            Self::LimitDecided {
+                organization,
+                slug,
+                asked,
+                granted,
+            } => Message::LimitDecided(LimitDecided {
+                organization: Name::organization(organization),
+                asked: asked.clone(),
+                granted: granted.clone(),
+                address: to.clone(),
+                link: url(settings.link(&format!("/o/{slug}/limits/request")))?,
+            }),
             Self::AccessChanged {
                 organization,
                 change,
@@ -221,6 +325,26 @@ impl Mail {
                 },
                 contact: Address::parse(contact).ok(),
             }),
+            Self::InvitationNews {
+                organization,
+                slug,
+                invited,
+                accepted,
+            } => {
+                let page = if *accepted { "members" } else { "invites" };
+                Message::InvitationNews(message::InvitationNews {
+                    organization: Name::organization(organization),
+                    address: Address::parse(invited).map_err(|error| Error::Internal(error.to_string()))?,
+                    accepted: *accepted,
+                    link: url(settings.link(&format!("/o/{slug}/{page}")))?,
+                })
+            }
+            Self::NewSignIn { at, device, from } => Message::NewSignIn(message::NewSignIn {
+                at: when(*at, &Zone::find_or_utc("UTC")),
+                device: device.clone(),
+                from: from.clone(),
+                link: url(settings.link("/me/security"))?,
+            }),
         })
     }
 }
@@ -234,6 +358,12 @@ fn when(at: Timestamp, zone: &Zone) -> String {
         filters::time_of_day(at.micros(), &tz),
         zone.name()
     )
+}
+
+/// "Monday, 30 November 2026 (Europe/Berlin)": the day before the first instant that no longer counts.
+fn last_day(end: Timestamp, zone: &Zone) -> String {
+    let last = end.micros().saturating_sub(1);
+    format!("{} ({})", filters::weekday_date(last, &zone.tz()), zone.name())
 }
 
 /// Puts a mail into the outbox, in the transaction of what it tells of.

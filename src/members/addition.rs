@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use super::{
-    member::{self, NewMember, Source},
-    store,
-};
+use super::member::{self, NewMember, Source};
 use crate::{
     access::{Can, Role, permission::MemberManage},
-    auth::account::{self, NewAccount, Proof, State},
+    auth::{
+        account::{self, NewAccount, Proof, State},
+        reset,
+    },
     clock::{Timestamp, days},
     db::Tx,
     error::{Error, Result},
-    ids::{GroupId, MemberId, ResetId, UserId},
-    mail::{self, Mail, address::Address, links},
+    ids::{GroupId, MemberId, UserId},
+    invitations::invitation,
+    mail::{self, Mail, address::Address},
+    notifications::{self, Kind, News},
     orgs,
-    secret::{Keys, hash_token},
+    secret::Keys,
 };
 
 /// How long the link works by which a new account sets its password.
@@ -98,10 +100,12 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
         expires_at: None,
     };
     let id = member::join(tx, by.actor(), org.id, joining, now).await?;
+    invitation::end_for(tx, org.id, &new.email, user, now).await?;
+    let first = !has_password;
     let set_password = if has_password {
         None
     } else {
-        Some((first_password(tx, keys, user, now).await?, now))
+        Some((reset::issue(tx, keys, user, LINK_LIFE, now).await?, now))
     };
     let message = Mail::AddedToOrganization {
         organization: org.name.clone(),
@@ -110,19 +114,24 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
         by: by.person().map(|person| (person.name.clone(), person.email.clone())),
         set_password,
     };
-    mail::enqueue(tx, Some(org.id), &new.email, &message, now).await?;
+    let mut mail = Some((new.email.clone(), message));
+    if let Some((to, message)) = mail.take_if(|_| first) {
+        // The link to set a password is no news but the way in.
+        mail::enqueue(tx, Some(org.id), &to, &message, now).await?;
+    }
+    let news = News {
+        to: user,
+        org: Some(org.id),
+        subject: format!("You were added to {} as {}.", org.name, new.role.title()),
+        link: org.path("/members"),
+        mail,
+    };
+    if by.user_id() != user {
+        notifications::notify(tx, Kind::Added, news, now).await?;
+    }
     Ok(Added {
         id,
         name,
         is_new: !has_password,
     })
-}
-
-/// Makes the link by which a new account sets its first password; older links of the account end.
-async fn first_password(tx: &mut Tx, keys: &Keys, user: UserId, now: Timestamp) -> Result<ResetId> {
-    let id = ResetId::from_raw(orgs::sequence(tx, "reset", 1).await?);
-    let token = links::reset_token(keys, id, now);
-    store::delete_resets(tx, user).await?;
-    store::insert_reset(tx, id, hash_token(token.expose()), user, now, now.plus(LINK_LIFE)).await?;
-    Ok(id)
 }

@@ -98,6 +98,7 @@ pub async fn selection(app: Data<App>, by: Can<MemberRead>, form: Form<Picks>) -
 }
 
 async fn send(app: &App, by: &Can<MemberRead>, selection: Selection, format: Format) -> Result<HttpResponse> {
+    let selection = selection.shown_to(by);
     let turn = if app.settings.ceilings {
         Some(app.exports.take(by.user_id(), by.org().id)?)
     } else {

@@ -44,6 +44,7 @@ pub struct Search {
     group: Vec<String>,
     sort: String,
     dir: String,
+    limit: String,
     after: String,
     before: String,
     view: String,
@@ -53,9 +54,17 @@ impl Search {
     /// Whether the address asks for nothing in particular, so that a default view may answer.
     pub fn is_plain(&self) -> bool {
         self.view.is_empty()
-            && [&self.q, &self.status, &self.sort, &self.dir, &self.after, &self.before]
-                .iter()
-                .all(|part| part.is_empty())
+            && [
+                &self.q,
+                &self.status,
+                &self.sort,
+                &self.dir,
+                &self.limit,
+                &self.after,
+                &self.before,
+            ]
+            .iter()
+            .all(|part| part.is_empty())
             && self.role.is_empty()
             && self.group.is_empty()
     }
@@ -80,6 +89,7 @@ impl Search {
             roles,
             groups,
             words: list::words(&self.q),
+            limitless: (self.limit == "none").then_some(list::Limitless::Any),
             cursor: after.or_else(|| Cursor::parse(&self.before, true)),
         }
     }
@@ -103,6 +113,9 @@ pub fn address(query: &Query, typed: &str) -> String {
     }
     for group in &query.groups {
         pairs.append_pair("group", &group.to_string());
+    }
+    if query.limitless.is_some() {
+        pairs.append_pair("limit", "none");
     }
     for (name, value) in order(query.order) {
         pairs.append_pair(name, value);

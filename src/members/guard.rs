@@ -98,6 +98,8 @@ pub enum Refusal {
     LastAdmin,
     /// It would be the only Org Admin, with an end date.
     OnlyAdminEnds,
+    /// Every seat is taken.
+    NoSeat,
 }
 
 /// Whether the decision depends on how many other Org Admins there are.
@@ -105,6 +107,11 @@ pub fn asks_for_admins(deed: Deed, of: &Standing, now: Timestamp) -> bool {
     let takes = !matches!(deed, Deed::Activate) && deed != Deed::Role(Role::Administrator);
     (takes && of.role == Role::Administrator && of.acts(now))
         || (deed == Deed::Role(Role::Administrator) && of.expires_at.is_some())
+}
+
+/// Whether the deed needs a free seat; what returns by its date alone is let in.
+pub const fn takes_seat(deed: Deed, status: Status) -> bool {
+    matches!(deed, Deed::Activate) && matches!(status, Status::Suspended)
 }
 
 /// Whether the deed is allowed and changes something; `others` is the number of other steady Org Admins, see [`asks_for_admins`].
@@ -206,6 +213,9 @@ pub fn error<P>(refusal: Refusal, by: &Can<P>, deed: Deed, of: &Standing, name: 
         Refusal::SuspendedAlready => Error::conflict(format!("{name} is deactivated already.")),
         Refusal::NotSuspended => Error::conflict(format!("{name} is not deactivated.")),
         Refusal::DayBehind => Error::invalid("until", "Choose a day after today, or leave the field empty."),
+        Refusal::NoSeat => Error::conflict(
+            "All seats are taken. Deactivate or remove somebody, or ask whoever keeps the subscription for more seats.",
+        ),
         Refusal::LastAdmin => Error::conflict(format!(
             "{name} is the last Org Admin of {}. Make someone else Org Admin first.",
             org.name

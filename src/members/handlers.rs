@@ -24,8 +24,10 @@ use crate::{
     },
     app::App,
     audit,
+    auth::profile,
     error::Result,
-    groups, orgs, shell,
+    groups::{self, views::OfMember},
+    guide, limits, orgs, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -52,7 +54,7 @@ async fn page(
     search: &Search,
     selection: &Selection,
 ) -> Result<HttpResponse> {
-    let query = search.query();
+    let mut query = search.query();
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
     let saved = saved::list(&mut db, by).await?;
@@ -64,6 +66,8 @@ async fn page(
     }
     let counts = member::counts(&mut db, by.org().id).await?;
     let all_groups = groups::list(&mut db, by.org().id).await?;
+    let without = limits::banner(&mut db, by, &counts).await?;
+    query.limitless = query.limitless.and(without.filter());
     let mut found = list::find(&mut db, by.org().id, &query, &counts, &all_groups).await?;
     if viewer.names_only() {
         // Whoever may not see addresses may not find by them either.
@@ -71,6 +75,8 @@ async fn page(
             .rows
             .retain(|row| list::has_words(&row.name, &query.words) || by.user_id() == row.user_id);
     }
+    let people: Vec<_> = found.rows.iter().map(|row| (row.id, row.user_id)).collect();
+    let limits = limits::cells(&mut db, by, &people, app.clock.now()).await?;
     let l = shell::org(app, ctx, by, "Members", Tab::Members).await?;
     let typed = search.typed();
     let shown = Shown {
@@ -81,8 +87,13 @@ async fn page(
         found: &found,
         selection,
         saved: &saved,
+        limits: &limits,
+        without: &without,
     };
-    let page = Index::new(l, ctx.hx.on, by, &viewer, &shown);
+    let mut page = Index::new(l, ctx.hx.on, by, &viewer, &shown);
+    if !ctx.hx.on {
+        page.start = guide::card(app, by).await?;
+    }
     if ctx.hx.on {
         respond::page(&page.as_rows())
     } else {
@@ -99,8 +110,15 @@ pub async fn show(app: Data<App>, by: Can<MemberRead>, at: Path<MemberPath>, ctx
 async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -> Result<Show> {
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
-    let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let belongings = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let all_groups = if by.may(Permission::GroupManage) {
+        groups::list(&mut db, member.org_id).await?
+    } else {
+        Vec::new()
+    };
+    let membership = OfMember::new(by, member.id, &belongings, &all_groups, app.clock.now());
     let is_self = member.user_id == by.user_id();
+    let profile = profile::find(&mut db, member.user_id).await?;
     let sessions = if is_self || by.may(Permission::MemberDisable) {
         Some(session::list(&mut db, member.user_id, app.clock.now()).await?.len())
     } else {
@@ -112,6 +130,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     } else {
         None
     };
+    let limits = limits::panel(&mut db, by, member, app.clock.now()).await?;
     let l = shell::org(app, ctx, by, &member.name, Tab::Members).await?;
     Ok(Show::new(
         l,
@@ -119,9 +138,11 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         &viewer,
         Known {
             member,
-            groups: &groups,
+            membership,
+            profile: &profile,
             sessions,
             activity,
+            limits,
         },
     ))
 }
@@ -539,6 +560,17 @@ async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<Str
     ))
 }
 
+/// The member's row as the table shows it, for the answer to an act on it.
+pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) -> Result<RowFragment> {
+    let viewer = Viewer::of(by, app.clock.now());
+    let mut db = app.db.read();
+    let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let cells = limits::cells(&mut db, by, &[(member.id, member.user_id)], app.clock.now()).await?;
+    Ok(RowFragment {
+        row: Row::of_member(&viewer, member, &groups).with_limit(&cells),
+    })
+}
+
 /// Done: the member's row for htmx, else the page that the act came from.
 async fn row<P: Right>(
     app: &App,
@@ -548,11 +580,7 @@ async fn row<P: Right>(
     toast: Toast,
     form: &ActForm,
 ) -> Result<HttpResponse> {
-    let viewer = Viewer::of(by, app.clock.now());
-    let groups = groups::list_of(&mut app.db.read(), member.org_id, member.id).await?;
-    let fragment = RowFragment {
-        row: Row::of_member(&viewer, member, &groups),
-    };
+    let fragment = fragment(app, by, member).await?;
     let base = by.path("/members");
     let way_on = form.way_on(&base, &format!("{base}/{}", member.id));
     respond::done(app, ctx, &fragment, toast, &way_on)

@@ -26,6 +26,7 @@ use crate::{
     error::Result,
     groups::Group,
     ids::{GroupId, MemberId, OrgId},
+    limits::{UNLIMITED, WITHOUT},
     text::fold,
 };
 
@@ -104,8 +105,19 @@ pub struct Query {
     pub groups: Vec<GroupId>,
     /// Only with all of these words in name or address; see [`words`].
     pub words: Vec<String>,
+    /// Only those whom no limit holds.
+    pub limitless: Option<Limitless>,
     /// The page's place; none for the first.
     pub cursor: Option<Cursor>,
+}
+
+/// How members without a limit are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limitless {
+    /// Anybody may be one: each is asked.
+    Any,
+    /// Only the few with a choice of "unlimited" can be one, because the organization has a default.
+    Few,
 }
 
 /// A place between two members of a sorted list.
@@ -255,6 +267,9 @@ pub async fn find(db: &mut impl Read, org: OrgId, query: &Query, counts: &Counts
 
 /// How many fit, where the kept counts know it.
 fn total(query: &Query, counts: &Counts, groups: &[Group]) -> Option<i64> {
+    if query.limitless.is_some() {
+        return None;
+    }
     let any_state = query.status.is_none() && query.roles.is_empty();
     match (query.words.is_empty(), query.groups.as_slice()) {
         (true, []) => Some(counts.of(query.status, &query.roles)),
@@ -279,7 +294,11 @@ fn plan(query: &Query, counts: &Counts, groups: &[Group]) -> Vec<Shape> {
         plan,
         grouped,
         searched,
+        limitless: query.limitless.is_some(),
     };
+    if query.limitless == Some(Limitless::Few) {
+        return vec![shape(Plan::Collect(Source::Unlimited))];
+    }
     if searched {
         let has_trigram = query.words.iter().any(|word| word.chars().count() >= 3);
         let exact = shape(Plan::Collect(if all > SMALL && has_trigram {
@@ -356,6 +375,7 @@ fn whole(query: &Query) -> Shape {
         plan,
         grouped: !query.groups.is_empty(),
         searched: !query.words.is_empty(),
+        limitless: query.limitless.is_some(),
     }
 }
 
@@ -599,6 +619,7 @@ enum Source {
     Groups,
     Index,
     Scan,
+    Unlimited,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -615,6 +636,7 @@ struct Shape {
     plan: Plan,
     grouped: bool,
     searched: bool,
+    limitless: bool,
 }
 
 /// The whole text of a statement.
@@ -647,6 +669,11 @@ fn text(engine: Engine, key: Key, shape: Shape, size: usize) -> String {
         format!(" and exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id in {groups})")
     } else {
         String::new()
+    };
+    let in_group = if shape.limitless {
+        format!("{in_group} and {WITHOUT}")
+    } else {
+        in_group
     };
     let mut has_words = String::new();
     if shape.searched {
@@ -748,14 +775,15 @@ fn text(engine: Engine, key: Key, shape: Shape, size: usize) -> String {
                 Source::Index => {
                     format!("select m.id from members m where m.org_id = $1 and (m.name_key || ' ' || m.email_key) like ${}", take())
                 }
+                Source::Unlimited => UNLIMITED.to_owned(),
                 Source::Scan => {
                     format!("select m.id from members m{} where m.org_id = $1 and m.status < 5{has_words}", indexed("members_name"))
                 }
             };
-            let in_group = if source == Source::Groups {
-                ""
-            } else {
-                in_group.as_str()
+            let in_group = match (source, shape.limitless) {
+                (Source::Groups, true) => format!(" and {WITHOUT}"),
+                (Source::Groups, false) => String::new(),
+                _ => in_group,
             };
             // SQLite keeps the order of a cross join: the few first, then their rows.
             let join = if sqlite { "cross join" } else { "join" };
@@ -767,7 +795,7 @@ fn text(engine: Engine, key: Key, shape: Shape, size: usize) -> String {
         }
     };
     format!(
-        "with {found} select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role, p.k1, p.k2, (select string_agg(cast(g.id as text) || '\u{1f}' || g.name, '\u{1e}' order by g.name_key, g.id) from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from p join members m on m.id = p.id join users u on u.id = m.user_id order by p.k1 {up}, p.k2 {up}, p.id {up}"
+        "with {found} select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, p.k1, p.k2, (select string_agg(cast(g.id as text) || '\u{1f}' || g.name, '\u{1e}' order by g.name_key, g.id) from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from p join members m on m.id = p.id join users u on u.id = m.user_id order by p.k1 {up}, p.k2 {up}, p.id {up}"
     )
 }
 
@@ -796,11 +824,16 @@ pub fn statements() -> Vec<Statement> {
         .into_iter()
         .flat_map(|sort| [false, true].map(|down| Order { sort, down }))
     {
-        for (groups, words) in [(0, ""), (1, ""), (0, "a"), (1, "a")] {
+        let parts = [(0, ""), (1, ""), (0, "a"), (1, "a")];
+        for ((groups, words), limitless) in parts
+            .into_iter()
+            .flat_map(|part| [None, Some(Limitless::Any)].map(|limitless| (part, limitless)))
+        {
             let query = Query {
                 order,
                 groups: vec![GroupId::from_raw(7); groups],
                 words: self::words(words),
+                limitless,
                 ..Query::default()
             };
             let (key, shape) = (Key::new(order, false), whole(&query));
@@ -820,14 +853,20 @@ fn shapes() -> Vec<(Key, Shape)> {
     let mut list = Vec::new();
     for key in Key::all() {
         let mut add = |plan, grouped, searched| {
-            list.push((
-                key,
-                Shape {
-                    plan,
-                    grouped,
-                    searched,
-                },
-            ));
+            let unlimited = plan == Plan::Collect(Source::Unlimited);
+            for limitless in [false, true] {
+                if limitless || !unlimited {
+                    list.push((
+                        key,
+                        Shape {
+                            plan,
+                            grouped,
+                            searched,
+                            limitless,
+                        },
+                    ));
+                }
+            }
         };
         for grouped in [false, true] {
             if key.sort.is_grouped() {
@@ -841,6 +880,9 @@ fn shapes() -> Vec<(Key, Shape)> {
             }
             add(Plan::Collect(Source::Index), grouped, true);
             add(Plan::Collect(Source::Scan), grouped, true);
+            for searched in [false, true] {
+                add(Plan::Collect(Source::Unlimited), grouped, searched);
+            }
         }
         add(Plan::Collect(Source::Groups), true, false);
         for part in [Part::Role, Part::Status] {
@@ -916,6 +958,7 @@ mod tests {
                                     roles: roles.clone(),
                                     groups: groups.clone(),
                                     words: super::words(words),
+                                    limitless: [None, Some(Limitless::Any), Some(Limitless::Few)][seen % 3],
                                     cursor: None,
                                 };
                                 for shape in plan(&query, &counts, &[group(size)]) {

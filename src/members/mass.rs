@@ -1,11 +1,11 @@
 //! The verbs of one member for many at once: a few statements for hundreds, with the same decisions ([`guard::judge`]), the same
-//! record, the same mails and the same ends (I-25).
+//! record, the same news and the same ends (I-25).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-pub use super::mass_store::{Candidate, statements};
+pub use super::mass_store::{Candidate, made, statements};
 use super::{
     Status,
     guard::{self, Deed, Refusal, Standing},
@@ -23,11 +23,11 @@ use crate::{
     audit::{self, Action, Entry, Object},
     clock::Timestamp,
     db::{Read, Tx},
-    error::{Error, Result},
+    error::Result,
     groups,
     ids::{MemberId, OrgId, UserId},
     invitations::invitation,
-    mail::{self, Mail, address::Address},
+    notifications::{self, Kind, News},
 };
 
 /// What a member was before a deed, for whoever takes the deed back.
@@ -67,7 +67,9 @@ pub async fn page(
     let groups = store::text(query.groups.iter().map(|id| id.raw()));
     let words = [0, 1, 2].map(|place| query.words.get(place).cloned().unwrap_or_default());
     let after = after.unwrap_or_else(|| MemberId::from_raw(org.row(0)));
-    store::list_by_filter(db, org, after, super::list::mask(query), groups, words, limit as i64).await
+    let [a, b, c] = words;
+    let filter = (org, after, super::list::mask(query), groups, a, b, c, limit as i64);
+    store::list_by_filter(db, filter, query.limitless.is_some()).await
 }
 
 /// The members among some ids, in the order of their ids; others are left out.
@@ -100,6 +102,8 @@ impl Candidate {
 pub struct Bench {
     /// How many steady Org Admins are left.
     steady: i64,
+    /// How many seats are free; none where they are not limited.
+    free: Option<i64>,
 }
 
 impl Bench {
@@ -107,6 +111,7 @@ impl Bench {
     pub async fn new(db: &mut impl Read, org: OrgId) -> Result<Self> {
         Ok(Self {
             steady: store::count_steady(db, org).await?,
+            free: member::seats(db, org).await?.map(|seats| seats.left()),
         })
     }
     /// Decides about the next; `has_account` is whether the member's account may be used.
@@ -121,8 +126,14 @@ impl Bench {
         let steady = |standing: &Standing| i64::from(has_account && standing.is_steady_admin());
         let before = steady(of);
         let changes = guard::judge(by, deed, of, self.steady - before, now)?;
+        if guard::takes_seat(deed, of.status) && self.free.is_some_and(|free| free < 1) {
+            return Err(Refusal::NoSeat);
+        }
         if changes {
-            self.steady += steady(&of.after(deed, now)) - before;
+            let after = of.after(deed, now);
+            self.steady += steady(&after) - before;
+            let taken = i64::from(after.status.acts()) - i64::from(of.status.acts());
+            self.free = self.free.map(|free| free - taken);
         }
         Ok(changes)
     }
@@ -192,21 +203,21 @@ pub async fn change_roles(
     let mut by_role: BTreeMap<Role, Vec<i64>> = BTreeMap::new();
     let mut moves = Moves::default();
     let mut entries = Vec::with_capacity(weighed.changed.len());
-    let mut mails = Mails::new(by, weighed.changed.len());
+    let mut told = Told::default();
     for (member, deed) in &weighed.changed {
         let Deed::Role(role) = *deed else { continue };
         by_role.entry(role).or_default().push(member.id.raw());
         moves.note(member, Some((role, member.status)));
         let (before, after) = (json!({ "role": member.role.key() }), json!({ "role": role.key() }));
         entries.push(Entry::done(Action::MemberRole, member.object(), before, after));
-        mails.note(member, &format!("role:{}", role.title()))?;
+        told.note(by, member, &format!("role:{}", role.title()))?;
     }
     for (role, ids) in by_role {
         store::update_role(tx, org, store::text(ids), role).await?;
     }
     moves.make(tx, org).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
-    mails.send(tx, org, now).await?;
+    told.send(tx, now).await?;
     Ok(weighed.answer(wanted))
 }
 
@@ -236,7 +247,7 @@ pub async fn suspend(
     let mut by_pause: BTreeMap<&Pause, Vec<i64>> = BTreeMap::new();
     let mut moves = Moves::default();
     let mut entries = Vec::with_capacity(weighed.changed.len());
-    let mut mails = Mails::new(by, weighed.changed.len());
+    let mut told = Told::default();
     for (member, _) in &weighed.changed {
         let Some(pause) = pauses.get(&member.id).copied() else {
             continue;
@@ -249,7 +260,7 @@ pub async fn suspend(
             &pause.reason,
         );
         entries.push(Entry::done(Action::MemberSuspend, member.object(), before, after));
-        mails.note(member, "suspended")?;
+        told.note(by, member, "suspended")?;
     }
     let name = &by.actor().name;
     for (pause, ids) in by_pause {
@@ -259,7 +270,7 @@ pub async fn suspend(
     moves.make(tx, org).await?;
     end_sessions(tx, org, &weighed.changed, now).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
-    mails.send(tx, org, now).await?;
+    told.send(tx, now).await?;
     Ok(weighed.answer(wanted))
 }
 
@@ -277,7 +288,7 @@ pub async fn activate(
     let mut lifted = Vec::new();
     let mut moves = Moves::default();
     let mut entries = Vec::with_capacity(weighed.changed.len());
-    let mut mails = Mails::new(by, weighed.changed.len());
+    let mut told = Told::default();
     for (member, _) in &weighed.changed {
         let status = member.restored();
         for (of, ids) in &mut by_status {
@@ -294,7 +305,7 @@ pub async fn activate(
             after["expires_at"] = Value::Null;
         }
         entries.push(Entry::done(Action::MemberActivate, member.object(), before, after));
-        mails.note(member, "activated")?;
+        told.note(by, member, "activated")?;
     }
     for (status, ids) in by_status {
         if !ids.is_empty() {
@@ -307,7 +318,7 @@ pub async fn activate(
     }
     moves.make(tx, org).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
-    mails.send(tx, org, now).await?;
+    told.send(tx, now).await?;
     Ok(weighed.answer(&deeds))
 }
 
@@ -330,7 +341,7 @@ pub async fn disable(
     let revoked = revoke_invitations(tx, by, &weighed.changed, now).await?;
     let mut moves = Moves::default();
     let mut entries = Vec::with_capacity(weighed.changed.len());
-    let mut mails = Mails::new(by, weighed.changed.len());
+    let mut told = Told::default();
     for (member, _) in &weighed.changed {
         moves.note(member, Some((member.role, Status::Disabled)));
         let before = json!({ "status": member.status.key() });
@@ -345,11 +356,11 @@ pub async fn disable(
             before,
             with_reason(after, reason),
         ));
-        mails.note(member, "disabled")?;
+        told.note(by, member, "disabled")?;
     }
     moves.make(tx, org).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
-    mails.send(tx, org, now).await?;
+    told.send(tx, now).await?;
     Ok(weighed.answer(&deeds))
 }
 
@@ -375,7 +386,7 @@ pub async fn remove(
     let revoked = revoke_invitations(tx, by, &weighed.changed, now).await?;
     let mut moves = Moves::default();
     let mut entries = Vec::with_capacity(weighed.changed.len());
-    let mut mails = Mails::new(by, weighed.changed.len());
+    let mut told = Told::default();
     for (member, _) in &weighed.changed {
         moves.note(member, None);
         let before = json!({ "status": member.status.key(), "role": member.role.key(), "email": member.email });
@@ -385,11 +396,11 @@ pub async fn remove(
             "invitations_revoked": revoked.get(&member.user_id).copied().unwrap_or(0),
         });
         entries.push(Entry::done(Action::MemberRemove, member.object(), before, after));
-        mails.note(member, "removed")?;
+        told.note(by, member, "removed")?;
     }
     moves.make(tx, org).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
-    mails.send(tx, org, now).await?;
+    told.send(tx, now).await?;
     elect_primaries(tx, by, &weighed.changed, now).await?;
     Ok(weighed.answer(&deeds))
 }
@@ -422,40 +433,20 @@ impl Moves {
     }
 }
 
-/// What members are told by mail; nobody hears of what they did themselves.
-struct Mails {
-    organization: String,
-    contact: String,
-    actor: UserId,
-    list: Vec<(Address, Mail)>,
-}
+/// What members are told, in the portal and by mail; nobody hears of what they did themselves.
+#[derive(Default)]
+struct Told(HashMap<Kind, Vec<News>>);
 
-impl Mails {
-    fn new<P>(by: &Can<P>, count: usize) -> Self {
-        Self {
-            organization: by.org().name.clone(),
-            contact: by.org().support_contact.clone(),
-            actor: by.user_id(),
-            list: Vec::with_capacity(count),
+impl Told {
+    fn note<P>(&mut self, by: &Can<P>, member: &Member, change: &str) -> Result<()> {
+        if let Some((kind, news)) = member::news(by, member, change)? {
+            self.0.entry(kind).or_default().push(news);
         }
-    }
-    fn note(&mut self, member: &Member, change: &str) -> Result<()> {
-        if self.actor == member.user_id {
-            return Ok(());
-        }
-        let to =
-            Address::parse(&member.email).map_err(|refusal| Error::Internal(format!("a stored address: {refusal}")))?;
-        let message = Mail::AccessChanged {
-            organization: self.organization.clone(),
-            change: change.to_owned(),
-            contact: self.contact.clone(),
-        };
-        self.list.push((to, message));
         Ok(())
     }
-    async fn send(self, tx: &mut Tx, org: OrgId, now: Timestamp) -> Result<()> {
-        if !self.list.is_empty() {
-            mail::outbox::enqueue_many(tx, Some(org), &self.list, now).await?;
+    async fn send(self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        for (kind, news) in self.0 {
+            notifications::notify_many(tx, kind, news, now).await?;
         }
         Ok(())
     }

@@ -5,9 +5,10 @@ use super::{Member, Status, store::ListRow};
 use crate::{
     access::{EnterpriseRole, Role},
     clock::Timestamp,
-    db::{Engine, Read, Tx},
+    db::{Engine, Read, Statement, Text, Tx},
     error::Result,
     ids::{MemberId, OrgId, UserId},
+    limits::WITHOUT,
     record, sql,
 };
 
@@ -44,19 +45,6 @@ record! {
 }
 
 sql! {
-    // A filter is a mask of roles and states, groups, and up to three words; a selection by hand is a list of ids instead.
-    BY_FILTER: (OrgId, MemberId, i64, String, String, String, String, i64) => Candidate = {
-        sqlite "select m.id, m.user_id, m.name, m.role, m.status, m.expires_at, u.enterprise_role from members m join users u on u.id = m.user_id
-                where m.org_id = $1 and m.id > $2 and m.id < (($1 + 1) << 32) and m.status < 5 and (($3 >> cast((m.role / 10 - 2) * 4 + m.status - 1 as integer)) & 1) = 1
-                and ($4 = '' or exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id in (select value from json_each('[' || $4 || ']'))))
-                and ($5 = '' or instr(m.name_key || ' ' || m.email_key, $5) > 0) and ($6 = '' or instr(m.name_key || ' ' || m.email_key, $6) > 0)
-                and ($7 = '' or instr(m.name_key || ' ' || m.email_key, $7) > 0) order by m.id limit $8"
-        postgres "select m.id, m.user_id, m.name, m.role, m.status, m.expires_at, u.enterprise_role from members m join users u on u.id = m.user_id
-                where m.org_id = $1 and m.id > $2 and m.id < (($1 + 1) << 32) and m.status < 5 and (($3 >> cast((m.role / 10 - 2) * 4 + m.status - 1 as integer)) & 1) = 1
-                and ($4 = '' or exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id = any (cast(string_to_array($4, ',') as bigint[]))))
-                and ($5 = '' or strpos(m.name_key || ' ' || m.email_key, $5) > 0) and ($6 = '' or strpos(m.name_key || ' ' || m.email_key, $6) > 0)
-                and ($7 = '' or strpos(m.name_key || ' ' || m.email_key, $7) > 0) order by m.id limit $8"
-    };
     BY_IDS: (OrgId, String) => Candidate = {
         sqlite "select m.id, m.user_id, m.name, m.role, m.status, m.expires_at, u.enterprise_role from members m join users u on u.id = m.user_id
                 where m.org_id = $1 and m.id in (select value from json_each('[' || $2 || ']')) and m.status < 5 order by m.id"
@@ -65,21 +53,23 @@ sql! {
     };
     LISTED: (OrgId, String) => ListRow = {
         sqlite "select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role,
-                cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(cast(g.id as text) || char(31) || g.name, char(30) order by g.name_key, g.id)
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(cast(g.id as text) || char(31) || g.name, char(30) order by g.name_key, g.id)
                 from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from members m join users u on u.id = m.user_id
                 where m.org_id = $1 and m.id in (select value from json_each('[' || $2 || ']')) and m.status < 5 order by m.name_key, m.id"
         postgres "select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role,
-                cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(cast(g.id as text) || chr(31) || g.name, chr(30) order by g.name_key, g.id)
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(cast(g.id as text) || chr(31) || g.name, chr(30) order by g.name_key, g.id)
                 from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from members m join users u on u.id = m.user_id
                 where m.org_id = $1 and m.id = any (cast(string_to_array($2, ',') as bigint[])) and m.status < 5 order by m.name_key, m.id"
     };
     FULL: (OrgId, String) => Member = {
         sqlite "select m.id, m.org_id, m.user_id, m.email, m.name, m.role, m.status, m.is_primary, m.source, m.joined_at, m.last_active_at, m.context_at,
-                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by
+                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by,
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
                 from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
                 where m.org_id = $1 and m.id in (select value from json_each('[' || $2 || ']')) and m.status < 5 order by m.id"
         postgres "select m.id, m.org_id, m.user_id, m.email, m.name, m.role, m.status, m.is_primary, m.source, m.joined_at, m.last_active_at, m.context_at,
-                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by
+                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by,
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
                 from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
                 where m.org_id = $1 and m.id = any (cast(string_to_array($2, ',') as bigint[])) and m.status < 5 order by m.id"
     };
@@ -152,17 +142,46 @@ pub(super) fn text(ids: impl IntoIterator<Item = i64>) -> String {
     text
 }
 
-pub(super) async fn list_by_filter(
-    db: &mut impl Read,
-    org: OrgId,
-    after: MemberId,
-    mask: i64,
-    groups: String,
-    words: [String; 3],
-    limit: i64,
-) -> Result<Vec<Candidate>> {
-    let [a, b, c] = words;
-    db.all(BY_FILTER, (org, after, mask, groups, a, b, c, limit)).await
+/// A filter: the organization, the place, a mask of roles and states, groups, up to three words, and how many.
+pub(super) type Filter = (OrgId, MemberId, i64, String, String, String, String, i64);
+
+/// The text that finds members by a filter, and, where it is asked for, only those whom no limit holds.
+fn by_filter(engine: Engine, limitless: bool) -> String {
+    let (groups, within) = match engine {
+        Engine::Sqlite => ("in (select value from json_each('[' || $4 || ']'))", "instr"),
+        Engine::Postgres => ("= any (cast(string_to_array($4, ',') as bigint[]))", "strpos"),
+    };
+    let words = [5, 6, 7]
+        .map(|place| format!(" and (${place} = '' or {within}(m.name_key || ' ' || m.email_key, ${place}) > 0)"));
+    let without = if limitless {
+        format!(" and {WITHOUT}")
+    } else {
+        String::new()
+    };
+    format!(
+        "select m.id, m.user_id, m.name, m.role, m.status, m.expires_at, u.enterprise_role from members m join users u on u.id = m.user_id
+         where m.org_id = $1 and m.id > $2 and m.id < (($1 + 1) << 32) and m.status < 5 and (($3 >> cast((m.role / 10 - 2) * 4 + m.status - 1 as integer)) & 1) = 1
+         and ($4 = '' or exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id {groups})){}{without} order by m.id limit $8",
+        words.concat()
+    )
+}
+
+/// The statements that are put together here, for the test that prepares each.
+pub fn made() -> Vec<Statement> {
+    [false, true]
+        .map(|limitless| {
+            Statement::of_text::<Filter, Candidate>(
+                "muster::members::mass_store::by_filter",
+                by_filter(Engine::Sqlite, limitless),
+                by_filter(Engine::Postgres, limitless),
+            )
+        })
+        .into()
+}
+
+pub(super) async fn list_by_filter(db: &mut impl Read, filter: Filter, limitless: bool) -> Result<Vec<Candidate>> {
+    let text = Text::Made(by_filter(db.engine(), limitless));
+    db.rows(text, filter).await
 }
 pub(super) async fn list_by_ids(db: &mut impl Read, org: OrgId, ids: String) -> Result<Vec<Candidate>> {
     db.all(BY_IDS, (org, ids)).await

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-pub use super::store::Member;
+pub use super::store::{Member, Seats};
 use super::{
     guard::{self, Deed, Standing},
     list::Counts,
@@ -20,15 +20,18 @@ use crate::{
         session,
     },
     audit::{self, Action, Actor, Entry, Object},
+    auth::reset,
     clock::Timestamp,
     db::{Read, Tx},
     error::{Error, Result},
     groups,
     ids::{GroupId, MemberId, OrgId, UserId},
     invitations::invitation,
-    mail::{self, Mail, address::Address},
+    mail::{Mail, address::Address},
+    notifications::{self, Kind, News},
     orgs,
     text::fold,
+    web::filters,
 };
 
 /// The state of a membership, as stored.
@@ -166,6 +169,20 @@ impl From<MemberId> for Change {
     }
 }
 
+impl Seats {
+    /// How many are free; below zero when the limit was lowered.
+    pub const fn left(&self) -> i64 {
+        self.seats - self.used
+    }
+    /// Why nobody can be added.
+    pub fn refusal(&self) -> String {
+        format!(
+            "All {} are taken. Deactivate or remove somebody, or ask whoever keeps the subscription for more seats.",
+            filters::plural(self.seats, "seat", "seats")
+        )
+    }
+}
+
 impl Member {
     /// The higher of both roles' ranks: an Enterprise Administrator stays one as a Viewer of an organization.
     pub fn rank(&self) -> i64 {
@@ -252,6 +269,7 @@ pub async fn join(tx: &mut Tx, by: &Actor, org: OrgId, new: NewMember<'_>, now: 
     if let Some(there) = store::find_live(tx, org, new.user, new.email.key()).await? {
         return Err(Error::conflict(already(&there)));
     }
+    keep_within_seats(tx, org, 1).await?;
     let id = MemberId::from_raw(org.row(orgs::next_id(tx, org, 1).await?));
     if new.role == Role::Administrator && new.expires_at.is_some() && store::count_other_admins(tx, org, id).await? == 0
     {
@@ -280,7 +298,7 @@ pub async fn join(tx: &mut Tx, by: &Actor, org: OrgId, new: NewMember<'_>, now: 
     store::insert(tx, vec![row]).await?;
     store::index(tx, org, id, id).await?;
     store::count(tx, org, new.role, Status::Inactive, 1).await?;
-    let groups = groups::enrol(tx, org, id, new.groups).await?;
+    let groups = groups::enrol(tx, org, id, new.groups, now).await?;
     let mut after = Map::from_iter([
         ("email".to_owned(), json!(new.email.key())),
         ("role".to_owned(), json!(new.role.key())),
@@ -321,6 +339,8 @@ pub async fn join_many(
         return Ok(Vec::new());
     }
     lock_live(tx, org).await?;
+    let acting = people.iter().filter(|person| !person.is_suspended).count() as i64;
+    keep_within_seats(tx, org, acting).await?;
     let first = orgs::next_id(tx, org, count).await?;
     let ids: Vec<_> = (first..first + count).map(|n| MemberId::from_raw(org.row(n))).collect();
     let mut counts: BTreeMap<(Role, i64), (Status, i64)> = BTreeMap::new();
@@ -357,7 +377,7 @@ pub async fn join_many(
     for ((role, _), (status, n)) in counts {
         store::count(tx, org, role, status, n).await?;
     }
-    let names = groups::enrol_many(tx, org, enrolments).await?;
+    let names = groups::enrol_many(tx, org, enrolments, now).await?;
     let entries = people
         .into_iter()
         .zip(&ids)
@@ -378,6 +398,20 @@ pub async fn join_many(
         .collect();
     audit::record_many(tx, by, Some(org), entries, now).await?;
     Ok(ids)
+}
+
+/// How the organization's seats are used; none when it has no limit. Whoever can act holds one, so deactivating, disabling and removing
+/// free it. What returns by its date alone is never refused.
+pub async fn seats(db: &mut impl Read, org: OrgId) -> Result<Option<Seats>> {
+    store::find_seats(db, org).await
+}
+
+/// Refuses `more` people who can act beyond the seat limit; the organization is locked, so that two cannot take the last one.
+async fn keep_within_seats(tx: &mut Tx, org: OrgId, more: i64) -> Result<()> {
+    match store::find_seats(tx, org).await? {
+        Some(seats) if seats.left() < more => Err(Error::conflict(seats.refusal())),
+        _ => Ok(()),
+    }
 }
 
 /// Changes a member's role, which acts on their next request.
@@ -427,6 +461,9 @@ pub async fn suspend(
 pub async fn activate(tx: &mut Tx, by: &Can<MemberSuspend>, of: impl Into<Change>, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
     is_allowed(tx, by, Deed::Activate, &member, now).await?;
+    if guard::takes_seat(Deed::Activate, member.status) {
+        keep_within_seats(tx, member.org_id, 1).await?;
+    }
     reopen(tx, by.actor(), &member, Action::MemberActivate, "", now).await?;
     notify(tx, by, &member, "activated", now).await?;
     find(tx, member.org_id, member.id).await
@@ -508,6 +545,7 @@ pub async fn restore(
     if member.status != Status::Disabled {
         return Err(Error::conflict(format!("{} is not disabled.", member.name)));
     }
+    keep_within_seats(tx, member.org_id, 1).await?;
     reopen(tx, by.actor(), &member, Action::MemberRestore, reason, now).await?;
     find(tx, member.org_id, member.id).await
 }
@@ -622,10 +660,18 @@ pub async fn expire_due(tx: &mut Tx, by: &Actor, now: Timestamp) -> Result<usize
     Ok(count)
 }
 
-/// Tells the member by mail what has changed; nobody hears of what they did themselves.
+/// Tells the member what has changed.
 async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now: Timestamp) -> Result<()> {
+    match news(by, member, change)? {
+        Some((kind, news)) => notifications::notify(tx, kind, news, now).await,
+        None => Ok(()),
+    }
+}
+
+/// What the member is told of a change; nobody hears of what they did themselves.
+pub(super) fn news<P>(by: &Can<P>, member: &Member, change: &str) -> Result<Option<(Kind, News)>> {
     if by.user_id() == member.user_id {
-        return Ok(());
+        return Ok(None);
     }
     let org = by.org();
     let to =
@@ -635,12 +681,35 @@ async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now:
         change: change.to_owned(),
         contact: org.support_contact.clone(),
     };
-    mail::enqueue(tx, Some(org.id), &to, &message, now).await?;
-    Ok(())
+    let (kind, subject) = match change {
+        "suspended" => (Kind::AccessChanged, format!("Your access to {} is paused.", org.name)),
+        "activated" => (
+            Kind::AccessChanged,
+            format!("Your access to {} is active again.", org.name),
+        ),
+        "disabled" => (
+            Kind::AccessChanged,
+            format!("Your access to {} was disabled.", org.name),
+        ),
+        "removed" => (Kind::AccessChanged, format!("You were removed from {}.", org.name)),
+        role => {
+            let role = role.strip_prefix("role:").unwrap_or(role);
+            (Kind::RoleChanged, format!("Your role in {} is {role} now.", org.name))
+        }
+    };
+    let opens = matches!(kind, Kind::RoleChanged) || change == "activated";
+    let news = News {
+        to: member.user_id,
+        org: Some(org.id),
+        subject,
+        link: if opens { org.path("/members") } else { String::new() },
+        mail: Some((to, message)),
+    };
+    Ok(Some((kind, news)))
 }
 
 /// Locks an organization that is not archived.
-pub(super) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
+pub(crate) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
     if store::lock_org(tx, org).await? != 1 {
         return Err(Error::conflict(
             "This organization is archived and read-only. An Enterprise Administrator can restore it.",
@@ -650,7 +719,7 @@ pub(super) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
 }
 
 /// Locks the organization, finds the member, and refuses whom the caller may not act on or has seen in an older state.
-async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
+pub(crate) async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
     let org = by.org();
     if of.id.org() != org.id {
         return Err(Error::NotFound);
@@ -759,7 +828,7 @@ async fn recount(tx: &mut Tx, member: &Member, to: Option<(Role, Status)>) -> Re
 /// membership that acts and is refused, while their other organizations go on.
 async fn end_sessions(tx: &mut Tx, member: &Member, now: Timestamp) -> Result<u64> {
     if ends_sessions(tx, member, now).await? {
-        store::delete_resets(tx, member.user_id).await?;
+        reset::end_all(tx, member.user_id).await?;
         session::end_all(tx, member.user_id).await
     } else {
         Ok(0)

@@ -15,6 +15,8 @@ pub mod saved;
 mod store;
 mod views;
 
+pub(crate) use forms::{MemberPath, with as with_query};
+pub(crate) use handlers::fragment;
 pub use member::{Change, Member, NewMember, Source, Status};
 
 pub use forms::with;
@@ -120,6 +122,7 @@ pub fn statements() -> Vec<crate::db::Statement> {
     let mut all = store::statements();
     all.extend(list::statements());
     all.extend(mass::statements());
+    all.extend(mass::made());
     all.extend(saved::statements());
     all
 }

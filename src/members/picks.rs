@@ -12,8 +12,10 @@ use super::{
     list::Query,
 };
 use crate::{
+    access::Can,
     error::{Error, Result},
     ids::MemberId,
+    limits,
     web::filters::number,
 };
 
@@ -88,6 +90,18 @@ pub fn asked(list: &str) -> (Query, String) {
     (search.query(), search.typed())
 }
 
+/// What a list's address asks for, by someone who acts on everyone in it. A filter that is not theirs to use is refused: without it
+/// the list would hold more people than its address says.
+pub fn asked_by<P>(by: &Can<P>, list: &str) -> Result<Query> {
+    let (query, _) = asked(list);
+    if query.limitless.is_some() && !limits::sees_all(by) {
+        return Err(Error::forbidden(
+            "You do not see who has no limit, so the list cannot be filtered by that.",
+        ));
+    }
+    Ok(query)
+}
+
 impl Picks {
     /// Who is meant; more than can be ticked by hand is refused.
     pub fn selection(&self) -> Result<Selection> {
@@ -138,6 +152,24 @@ impl Selection {
     /// Whether nobody is meant for certain.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Ids(ids) if ids.is_empty())
+    }
+    /// The same as its viewer's list shows it: who has no limit is asked for those alone who see that.
+    #[must_use]
+    pub fn shown_to<P>(self, by: &Can<P>) -> Self {
+        match self {
+            Self::All { list, except } if !limits::sees_all(by) => {
+                let (query, typed) = asked(&list);
+                let query = Query {
+                    limitless: None,
+                    ..query
+                };
+                Self::All {
+                    list: forms::address(&query, &typed),
+                    except,
+                }
+            }
+            other => other,
+        }
     }
     /// Whether a member is meant, as far as the page at hand shows it.
     pub fn has(&self, id: MemberId) -> bool {

@@ -1,5 +1,5 @@
-//! SQL of the members room. It reads a member's account for rank and address proof, locks the organization's row, and makes the link by which a
-//! new account sets its password (declared exceptions).
+//! SQL of the members room. It reads a member's account for rank and address proof, locks the organization's row and reads its seats
+//! (declared exceptions).
 
 use super::{Source, Status};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     db::{Engine, Read, Tx},
     error::Result,
-    ids::{MemberId, OrgId, ResetId, UserId},
+    ids::{MemberId, OrgId, UserId},
     record, sql,
 };
 
@@ -57,6 +57,18 @@ record! {
         pub email_proof: i64,
         /// Who vouches for the address, while nobody has proved it by mail.
         pub vouched_by: Option<String>,
+        /// The key of the person's picture.
+        pub picture: Option<String>,
+    }
+}
+
+record! {
+    /// How many people may act in an organization, and how many can.
+    pub struct Seats {
+        /// The limit.
+        pub seats: i64,
+        /// How many can act.
+        pub used: i64,
     }
 }
 
@@ -113,6 +125,8 @@ record! {
         pub k1: i64,
         /// The second part of the sort's key.
         pub k2: String,
+        /// The key of the person's picture.
+        pub picture: Option<String>,
         /// The groups, see [`super::list`].
         pub groups: Option<String>,
     }
@@ -141,12 +155,14 @@ sql! {
     LOCK_USER: (UserId) => (i64,) = { sqlite "select state from users where id = $1" postgres "select state from users where id = $1 for update" };
     FIND: (OrgId, MemberId) => Member =
         "select m.id, m.org_id, m.user_id, m.email, m.name, m.role, m.status, m.is_primary, m.source, m.joined_at, m.last_active_at, m.context_at,
-                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by
+                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by,
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
          from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
          where m.org_id = $1 and m.id = $2 and m.status < 5";
     FIND_LIVE: (OrgId, UserId, String) => Member =
         "select m.id, m.org_id, m.user_id, m.email, m.name, m.role, m.status, m.is_primary, m.source, m.joined_at, m.last_active_at, m.context_at,
-                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by
+                m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by,
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
          from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
          where m.org_id = $1 and m.status < 5 and (m.user_id = $2 or m.email_key = $3)";
     HAS_PRIMARY: (UserId) => (i64,) = "select count(*) from members where user_id = $1 and is_primary and org_id > 0";
@@ -164,6 +180,9 @@ sql! {
         "insert into member_counts (org_id, role, status, n) values ($1, $2, $3, $4)
          on conflict (org_id, role, status) do update set n = member_counts.n + excluded.n";
     COUNTS: (OrgId) => CountRow = "select role, status, n from member_counts where org_id = $1 and n > 0";
+    SEATS: (OrgId) => Seats =
+        "select s.seats, (select cast(coalesce(sum(c.n), 0) as bigint) from member_counts c where c.org_id = $1 and c.status in (1, 2)) as used
+         from subscriptions s where s.org_id = $1 and s.seats is not null";
     OTHER_ADMINS: (OrgId, MemberId) => (i64,) =
         "select count(*) from members m join users u on u.id = m.user_id and u.state = 1
          where m.org_id = $1 and m.role = 60 and m.status in (1, 2) and m.expires_at is null and m.id <> $2";
@@ -187,9 +206,6 @@ sql! {
     RENAME: (OrgId, MemberId, String, String) => () = "update members set name = $3, name_key = $4, version = version + 1 where org_id = $1 and id = $2";
     EXPIRED: (Timestamp) => Due = "select org_id, id from members where status in (1, 2) and expires_at <= $1 order by org_id, id limit 500";
     SUSPENSION_OVER: (Timestamp) => Due = "select org_id, id from members where status = 3 and suspended_until <= $1 order by org_id, id limit 500";
-    INSERT_RESET: (ResetId, Vec<u8>, UserId, Timestamp, Timestamp) => () =
-        "insert into password_resets (id, token_hash, user_id, created_at, expires_at) values ($1, $2, $3, $4, $5)";
-    DELETE_RESETS: (UserId) => () = "delete from password_resets where user_id = $1";
     COUNT_INVITATIONS: (OrgId, UserId) => (i64,) = "select count(*) from invitations where org_id = $1 and invited_by = $2 and state = 1";
 }
 
@@ -234,6 +250,10 @@ pub(super) async fn count(tx: &mut Tx, org: OrgId, role: Role, status: Status, b
 }
 pub(super) async fn list_counts(db: &mut impl Read, org: OrgId) -> Result<Vec<CountRow>> {
     db.all(COUNTS, (org,)).await
+}
+/// The organization's seats; none when it has no limit.
+pub(super) async fn find_seats(db: &mut impl Read, org: OrgId) -> Result<Option<Seats>> {
+    db.opt(SEATS, (org,)).await
 }
 /// How many other Org Admins act without an end date.
 pub(super) async fn count_other_admins(db: &mut impl Read, org: OrgId, but: MemberId) -> Result<i64> {
@@ -303,18 +323,4 @@ pub(super) async fn list_suspensions_over(db: &mut impl Read, now: Timestamp) ->
 }
 pub(super) async fn count_invitations(db: &mut impl Read, org: OrgId, user: UserId) -> Result<i64> {
     Ok(db.one(COUNT_INVITATIONS, (org, user)).await?.0)
-}
-pub(super) async fn insert_reset(
-    tx: &mut Tx,
-    id: ResetId,
-    hash: [u8; 32],
-    user: UserId,
-    now: Timestamp,
-    end: Timestamp,
-) -> Result<()> {
-    tx.run(INSERT_RESET, (id, hash, user, now, end)).await?;
-    Ok(())
-}
-pub(super) async fn delete_resets(tx: &mut Tx, user: UserId) -> Result<u64> {
-    tx.run(DELETE_RESETS, (user,)).await
 }

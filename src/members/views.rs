@@ -12,14 +12,18 @@ use super::{
 use crate::{
     access::{Can, EnterpriseRole, Permission, Role},
     audit,
+    auth::profile::Profile,
     bulk::Kind,
     clock::{Timestamp, Zone},
-    groups::{Belonging, Group},
+    groups::{Belonging, Group, views::OfMember},
+    guide,
     ids::{GroupId, UserId},
+    limits,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
         layout::{Chip, Choice, Fact, FilterLink, Layout, Sort as SortLink, Tag, hue, initials},
+        middleware::picture_of,
     },
 };
 
@@ -33,6 +37,7 @@ pub struct Viewer {
     may_disable: bool,
     may_manage: bool,
     may_group: bool,
+    may_limit: bool,
     /// Members see each other's names, not addresses (MODEL section 2.5).
     names_only: bool,
     zone: Zone,
@@ -51,9 +56,10 @@ impl Viewer {
             may_suspend: by.may(Permission::MemberSuspend),
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
-            names_only: super::names_only(by),
+            may_limit: by.may(Permission::LimitSet),
             may_group: by.may(Permission::GroupManage),
-            zone: by.org().zone.clone(),
+            names_only: super::names_only(by),
+            zone: by.zone().clone(),
             now,
             base: by.path("/members"),
         }
@@ -85,6 +91,8 @@ pub struct Offers {
     pub remove: bool,
     /// Provision private context.
     pub provision: bool,
+    /// Set Usage Limit.
+    pub limit: bool,
 }
 
 impl Offers {
@@ -115,6 +123,7 @@ impl Offers {
             disable: viewer.may_disable && is_open && !is_self,
             remove: viewer.may_manage && !is_self,
             provision: viewer.may_manage && is_open && !has_context,
+            limit: viewer.may_limit && is_open,
         }
     }
 }
@@ -142,6 +151,8 @@ pub struct Row {
     pub initials: String,
     /// For the avatar.
     pub hue: u8,
+    /// The address of the picture; none for initials.
+    pub picture: Option<String>,
     /// Whether it is the viewer.
     pub you: bool,
     /// The member's page.
@@ -178,9 +189,18 @@ pub struct Row {
     pub may_pick: bool,
     /// Whether the member is selected.
     pub picked: bool,
+    /// What limits the member; none for whom it is not shown.
+    pub limit: Option<limits::views::Cell>,
 }
 
 impl Row {
+    /// The row with the member's limit.
+    #[must_use]
+    pub fn with_limit(mut self, cells: &limits::Cells) -> Self {
+        self.limit = cells.of(&self.id);
+        self
+    }
+
     /// A row of the list.
     pub fn of_list(viewer: &Viewer, row: &ListRow) -> Self {
         let expired = list::has_expired(row, viewer.now);
@@ -200,6 +220,7 @@ impl Row {
             email: row.email.clone(),
             initials: initials(&row.name),
             hue: hue(row.id.raw()),
+            picture: picture_of(row.picture.as_deref().unwrap_or_default()),
             href: format!("{}/{}", viewer.base, row.id),
             role: row.role.title().to_owned(),
             is_admin: row.role == Role::Administrator,
@@ -218,13 +239,18 @@ impl Row {
     /// The row of a member after an act.
     pub fn of_member(viewer: &Viewer, member: &Member, groups: &[Belonging]) -> Self {
         let status = member.state(viewer.now);
-        let groups: Vec<_> = groups.iter().map(|group| (group.id, group.name.clone())).collect();
+        let groups: Vec<_> = groups
+            .iter()
+            .filter(|group| group.lasts(viewer.now))
+            .map(|group| (group.id, group.name.clone()))
+            .collect();
         Self {
             id: member.id.to_string(),
             name: member.name.clone(),
             email: member.email.clone(),
             initials: initials(&member.name),
             hue: hue(member.id.raw()),
+            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
             href: format!("{}/{}", viewer.base, member.id),
             role: member.role.title().to_owned(),
             is_admin: member.role == Role::Administrator,
@@ -318,6 +344,8 @@ pub struct Index {
     pub l: Layout,
     /// Whether only the results are asked for.
     pub partial: bool,
+    /// Getting started, while it is shown.
+    pub start: Option<guide::views::Card>,
     /// The list's path.
     pub path: String,
     /// The organization's name.
@@ -352,6 +380,10 @@ pub struct Index {
     pub roles: Vec<Choice>,
     /// The groups.
     pub groups: Vec<Choice>,
+    /// Members without a limit, in words; none when there are none, or for whom it is not shown.
+    pub without: Option<limits::Banner>,
+    /// What the limits' column counts in; none for whom it is not shown.
+    pub limit_unit: Option<String>,
     /// What is on.
     pub chips: Vec<Chip>,
     /// The list without the role filter.
@@ -412,6 +444,10 @@ pub struct Shown<'a> {
     pub selection: &'a Selection,
     /// Saved views of this list.
     pub saved: &'a [Saved],
+    /// What limits each of them.
+    pub limits: &'a limits::Cells,
+    /// Who has no limit.
+    pub without: &'a limits::Banner,
 }
 
 impl Index {
@@ -425,6 +461,8 @@ impl Index {
             found,
             selection,
             saved,
+            limits,
+            without,
         } = *shown;
         let path = by.path("/members");
         let link = |change: &dyn Fn(&mut Query)| {
@@ -508,7 +546,17 @@ impl Index {
                 remove: link(&|other| other.groups.retain(|kept| kept != id)),
             });
         }
-        let mut rows: Vec<Row> = found.rows.iter().map(|row| Row::of_list(viewer, row)).collect();
+        if query.limitless.is_some() {
+            chips.push(Chip {
+                label: "No limit".to_owned(),
+                remove: link(&|other| other.limitless = None),
+            });
+        }
+        let mut rows: Vec<Row> = found
+            .rows
+            .iter()
+            .map(|row| Row::of_list(viewer, row).with_limit(limits))
+            .collect();
         for (row, found) in rows.iter_mut().zip(&found.rows) {
             row.picked = viewer.may_pick() && selection.has(found.id);
         }
@@ -522,9 +570,13 @@ impl Index {
         if let Some(status) = query.status {
             hidden.push(("status".to_owned(), status.key().to_owned()));
         }
+        if query.limitless.is_some() {
+            hidden.push(("limit".to_owned(), "none".to_owned()));
+        }
         Self {
             l,
             partial,
+            start: None,
             organization: by.org().name.clone(),
             total: counts.total(),
             active: counts.of(Some(Status::Active), &[]),
@@ -577,6 +629,8 @@ impl Index {
             by_active: sort(Sort::Active),
             order: in_words(query.order).to_owned(),
             rows,
+            without: without.is_shown().then(|| without.clone()),
+            limit_unit: limits.head(),
             range: range(found),
             previous,
             next,
@@ -735,7 +789,16 @@ impl Event {
             Some(audit::Action::MemberActivate | audit::Action::MemberRestore) => ("circle-play", "ok"),
             Some(audit::Action::MemberDisable | audit::Action::MemberRemove) => ("ban", "bad"),
             Some(audit::Action::MemberContext) => ("layers", ""),
+            Some(
+                audit::Action::LimitSet
+                | audit::Action::LimitPin
+                | audit::Action::LimitRaiseEnd
+                | audit::Action::LimitRequest
+                | audit::Action::LimitApprove
+                | audit::Action::LimitDeny,
+            ) => ("gauge", ""),
             Some(audit::Action::GroupMemberAdd | audit::Action::GroupMemberRemove) => ("tag", ""),
+            Some(audit::Action::GroupMemberUpdate | audit::Action::GroupMemberExpire) => ("clock", ""),
             _ => ("history", ""),
         };
         let field = |text: &str, name: &str| -> Option<String> {
@@ -790,6 +853,8 @@ pub struct Show {
     pub initials: String,
     /// For the avatar.
     pub hue: u8,
+    /// The address of the picture; none for initials.
+    pub picture: Option<String>,
     /// Whether it is the viewer.
     pub you: bool,
     /// The role's name.
@@ -825,9 +890,11 @@ pub struct Show {
     /// Labels and values.
     pub facts: Vec<Fact>,
     /// The groups.
-    pub groups: Vec<Tag>,
+    pub membership: OfMember,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
+    /// The member's limits; none for whom they are not shown.
+    pub limits: Option<limits::views::Panel>,
     /// The whole record.
     pub audit_href: String,
     /// The version that an act refers to.
@@ -839,11 +906,15 @@ pub struct Known<'a> {
     /// The member.
     pub member: &'a Member,
     /// Their groups.
-    pub groups: &'a [Belonging],
+    pub membership: OfMember,
+    /// How they are reached.
+    pub profile: &'a Profile,
     /// How many sessions are open; none for whom it is not shown.
     pub sessions: Option<usize>,
     /// What happened; none for whom it is not shown.
     pub activity: Option<Vec<Event>>,
+    /// The member's limits; none for whom they are not shown.
+    pub limits: Option<limits::views::Panel>,
 }
 
 impl Show {
@@ -851,9 +922,11 @@ impl Show {
     pub fn new<P>(l: Layout, by: &Can<P>, viewer: &Viewer, known: Known<'_>) -> Self {
         let Known {
             member,
-            groups,
+            membership,
+            profile,
             sessions,
             activity,
+            limits,
         } = known;
         let status = member.state(viewer.now);
         let zone = viewer.zone.tz();
@@ -863,6 +936,11 @@ impl Show {
         let mut fact = |label, value: String| facts.push(Fact { label, value });
         if !hidden {
             fact("Email", member.email.clone());
+            for (label, value) in [("Phone", &profile.phone), ("Contact", &profile.contact)] {
+                if !value.is_empty() {
+                    fact(label, value.clone());
+                }
+            }
         }
         fact("Role", member.role.title().to_owned());
         if let Some(role) = member.enterprise_role {
@@ -901,6 +979,7 @@ impl Show {
             name: member.name.clone(),
             initials: initials(&member.name),
             hue: hue(member.id.raw()),
+            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
             you: member.user_id == viewer.user,
             role: member.role.title().to_owned(),
             status,
@@ -918,14 +997,9 @@ impl Show {
             reason_error: String::new(),
             context,
             facts,
-            groups: groups
-                .iter()
-                .map(|group| Tag {
-                    label: group.name.clone(),
-                    hue: hue(group.id.raw()),
-                })
-                .collect(),
+            membership,
             activity,
+            limits,
             audit_href: by.path("/audit"),
             version: member.version,
         }

@@ -2,10 +2,16 @@
 
 use serde::Deserialize;
 
-use super::{Section, store::Org};
+use super::{
+    Section,
+    store::{Org, Subscription},
+    subscription,
+    training::{self, Resource, Training},
+};
 use crate::{
     access::Role,
     error::{Error, Result},
+    web::form::FieldErrors,
 };
 
 /// One section of the settings; the fields of the other one are missing.
@@ -145,5 +151,113 @@ impl SettingsForm {
             ("Managers may invite", yes(&self.managers_invite)),
             ("Links are visible", yes(&self.links_visible)),
         ]
+    }
+}
+
+/// POST /o/{org}/subscription.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct SubscriptionForm {
+    /// The version that the editor saw; a form without one is as stale as can be.
+    #[serde(default = "stale")]
+    pub version: i64,
+    #[serde(default)]
+    pub plan: String,
+    #[serde(default)]
+    pub seats: String,
+    #[serde(default)]
+    pub renews_on: String,
+    #[serde(default)]
+    pub reference: String,
+    #[serde(default)]
+    pub billing_contact: String,
+}
+
+const fn stale() -> i64 {
+    -1
+}
+
+impl From<Subscription> for SubscriptionForm {
+    fn from(of: Subscription) -> Self {
+        Self {
+            version: of.version,
+            plan: of.plan,
+            seats: of.seats.map_or_else(String::new, |seats| seats.to_string()),
+            renews_on: of.renews_on,
+            reference: of.reference,
+            billing_contact: of.billing_contact,
+        }
+    }
+}
+
+impl SubscriptionForm {
+    /// What the verb takes.
+    pub fn read(&self) -> Result<Subscription> {
+        Ok(Subscription {
+            plan: self.plan.clone(),
+            seats: subscription::parse_seats(&self.seats)?,
+            renews_on: subscription::parse_day(&self.renews_on)?,
+            reference: self.reference.clone(),
+            billing_contact: self.billing_contact.clone(),
+            version: self.version,
+        })
+    }
+    /// What the editor had entered, to be shown when somebody else was faster.
+    pub fn entered(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("Plan", self.plan.clone()),
+            ("Seats", self.seats.clone()),
+            ("Renews on", self.renews_on.clone()),
+            ("Reference", self.reference.clone()),
+            ("Billing contact", self.billing_contact.clone()),
+        ]
+    }
+}
+
+/// POST /o/{org}/training: the rows one after the other, each with all three fields.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct TrainingForm {
+    /// The version that the editor saw.
+    #[serde(default = "stale")]
+    pub version: i64,
+    #[serde(default)]
+    pub title: Vec<String>,
+    #[serde(default)]
+    pub url: Vec<String>,
+    #[serde(default)]
+    pub description: Vec<String>,
+}
+
+impl From<Training> for TrainingForm {
+    fn from(of: Training) -> Self {
+        Self {
+            version: of.version,
+            title: of.resources.iter().map(|one| one.title.clone()).collect(),
+            url: of.resources.iter().map(|one| one.url.clone()).collect(),
+            description: of.resources.into_iter().map(|one| one.description).collect(),
+        }
+    }
+}
+
+impl TrainingForm {
+    /// The rows as they were typed, at most as many as can be kept.
+    pub fn rows(&self) -> Vec<Resource> {
+        let at = |list: &[String], n: usize| list.get(n).cloned().unwrap_or_default();
+        let most = self.title.len().max(self.url.len()).max(self.description.len());
+        let row = |n| Resource {
+            title: at(&self.title, n),
+            url: at(&self.url, n),
+            description: at(&self.description, n),
+        };
+        (0..most.min(training::MOST)).map(row).collect()
+    }
+    /// What the verb takes.
+    pub fn read(&self) -> Result<Vec<Resource>, FieldErrors> {
+        training::parse(&self.rows())
+    }
+    /// What the editor had entered, to be shown when somebody else was faster.
+    pub fn entered(&self) -> Vec<(&'static str, String)> {
+        let rows = self.rows().into_iter().filter(|row| !row.title.is_empty());
+        rows.map(|row| ("Training", format!("{} {}", row.title, row.url)))
+            .collect()
     }
 }

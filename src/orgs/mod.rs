@@ -4,10 +4,14 @@
 mod enterprise;
 mod forms;
 mod handlers;
+pub mod leads;
 mod org;
+pub mod policies;
 mod settings;
 pub mod slug;
 mod store;
+pub mod subscription;
+pub mod training;
 pub mod views;
 
 pub use enterprise::{create_enterprise, find_enterprise, update_enterprise};
@@ -24,10 +28,17 @@ use crate::{
 /// The routes of this room.
 pub fn routes() -> Vec<Route> {
     vec![
-        get("/o/{org}/settings", handlers::edit).in_org(Permission::OrgSettings),
+        get("/o/{org}/settings", handlers::edit).in_org(Permission::SettingsRead),
         post("/o/{org}/settings", handlers::update)
             .in_org(Permission::OrgSettings)
             .records(Action::OrgUpdate),
+        post("/o/{org}/subscription", handlers::update_subscription)
+            .in_org(Permission::BillingManage)
+            .records(Action::SubscriptionUpdate),
+        post("/o/{org}/training", handlers::update_training)
+            .in_org(Permission::OrgSettings)
+            .records(Action::TrainingUpdate),
+        get("/o/{org}/policies", handlers::policies).in_org(Permission::SettingsRead),
     ]
 }
 

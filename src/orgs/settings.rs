@@ -126,6 +126,9 @@ pub async fn update_settings(
     {
         return Err(org::stale(&before));
     }
+    if after.zone != before.zone {
+        crate::limits::zone_changed(tx, by.org(), &after.zone, now).await?;
+    }
     if let Some((_, new)) = changed_domains {
         store::replace_domains(tx, before.id, &new).await?;
     }

@@ -42,6 +42,25 @@ record! {
 }
 
 record! {
+    /// What was agreed about an organization's use of the platform.
+    #[derive(PartialEq, Eq, Default)]
+    pub struct Subscription {
+        /// The plan's name, empty for none.
+        pub plan: String,
+        /// How many people may act at once; none for no limit.
+        pub seats: Option<i64>,
+        /// The day of renewal, as in 2027-03-31, empty for none.
+        pub renews_on: String,
+        /// A contract's or order's number, empty for none.
+        pub reference: String,
+        /// Whom bills concern, empty for nobody.
+        pub billing_contact: String,
+        /// Rises with every change; 0 before the first.
+        pub version: i64,
+    }
+}
+
+record! {
     /// The enterprise.
     pub struct Enterprise {
         /// Its name.
@@ -79,9 +98,22 @@ sql! {
         "update orgs set name = $3, name_key = $4, slug = $5, zone = $6, support_contact = $7, invite_days = $8, default_role = $9, managers_invite = $10,
                 links_visible = $11, version = version + 1
          where id = $1 and version = $2 and state = 1";
+    LEADS_INVITE: (OrgId) => (bool,) = "select leads_invite from orgs where id = $1";
+    SET_LEADS_INVITE: (OrgId, bool) => () = "update orgs set leads_invite = $2 where id = $1 and state = 1";
     DOMAINS: (OrgId) => (String,) = "select domain from org_domains where org_id = $1 order by domain";
     DELETE_DOMAINS: (OrgId) => () = "delete from org_domains where org_id = $1";
     INSERT_DOMAINS: bulk (OrgId, String) = "insert into org_domains (org_id, domain) values", " on conflict do nothing";
+    SUBSCRIPTION: (OrgId) => Subscription =
+        "select plan, seats, renews_on, reference, billing_contact, version from subscriptions where org_id = $1";
+    PUT_SUBSCRIPTION: (OrgId, String, Option<i64>, String, String, String, i64) => () =
+        "insert into subscriptions (org_id, plan, seats, renews_on, reference, billing_contact) values ($1, $2, $3, $4, $5, $6)
+         on conflict (org_id) do update set plan = $2, seats = $3, renews_on = $4, reference = $5, billing_contact = $6,
+             version = subscriptions.version + 1
+         where subscriptions.version = $7";
+    TRAINING: (OrgId) => (String, i64) = "select resources, version from training where org_id = $1";
+    PUT_TRAINING: (OrgId, String, i64) => () =
+        "insert into training (org_id, resources) values ($1, $2)
+         on conflict (org_id) do update set resources = $2, version = training.version + 1 where training.version = $3";
     ENTERPRISE: () => Enterprise = "select name, support_contact, zone, created_at, version from enterprise";
     INSERT_ENTERPRISE: (String, String, String, Timestamp) => () =
         "insert into enterprise (id, name, support_contact, zone, created_at) values (1, $1, $2, $3, $4) on conflict do nothing";
@@ -100,6 +132,13 @@ pub(super) async fn find(db: &mut impl Read, org: OrgId) -> Result<Option<Org>> 
 }
 pub(super) async fn find_by_slug(db: &mut impl Read, slug: &str) -> Result<Option<Org>> {
     db.opt(FIND_BY_SLUG, (slug,)).await
+}
+pub(super) async fn leads_invite(db: &mut impl Read, org: OrgId) -> Result<bool> {
+    Ok(db.one(LEADS_INVITE, (org,)).await?.0)
+}
+pub(super) async fn set_leads_invite(tx: &mut Tx, org: OrgId, on: bool) -> Result<()> {
+    tx.run(SET_LEADS_INVITE, (org, on)).await?;
+    Ok(())
 }
 pub(super) async fn list_slugs_like(db: &mut impl Read, slug: &str) -> Result<Vec<String>> {
     Ok(db
@@ -173,6 +212,28 @@ pub(super) async fn replace_domains(tx: &mut Tx, org: OrgId, domains: &[String])
     )
     .await?;
     Ok(())
+}
+pub(super) async fn find_subscription(db: &mut impl Read, org: OrgId) -> Result<Option<Subscription>> {
+    db.opt(SUBSCRIPTION, (org,)).await
+}
+/// Keeps the record; 0 rows when it is not the version any more that the editor saw.
+pub(super) async fn put_subscription(tx: &mut Tx, org: OrgId, new: &Subscription) -> Result<u64> {
+    let values = (
+        org,
+        &new.plan,
+        new.seats,
+        &new.renews_on,
+        &new.reference,
+        &new.billing_contact,
+        new.version,
+    );
+    tx.run(PUT_SUBSCRIPTION, values).await
+}
+pub(super) async fn find_training(db: &mut impl Read, org: OrgId) -> Result<Option<(String, i64)>> {
+    db.opt(TRAINING, (org,)).await
+}
+pub(super) async fn put_training(tx: &mut Tx, org: OrgId, resources: &str, version: i64) -> Result<u64> {
+    tx.run(PUT_TRAINING, (org, resources, version)).await
 }
 pub(super) async fn find_enterprise(db: &mut impl Read) -> Result<Option<Enterprise>> {
     db.opt(ENTERPRISE, ()).await

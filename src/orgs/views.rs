@@ -1,8 +1,12 @@
-//! The settings page.
+//! The settings page, and the overview of policies.
 
 use askama::Template;
 
-use super::forms::{NEVER, SettingsForm};
+use super::{
+    forms::{NEVER, SettingsForm, SubscriptionForm},
+    policies::{Group, Source},
+    training::Resource,
+};
 use crate::{
     access::Role,
     clock::Zone,
@@ -34,12 +38,110 @@ pub struct Settings {
     pub expiry: Vec<Choice>,
     /// The roles that invitations may begin with.
     pub roles: Vec<Choice>,
+    /// Whether the viewer may change general settings, invitations and training.
+    pub may_edit: bool,
+    /// Whether the viewer may change the subscription record.
+    pub may_bill: bool,
+    /// The subscription record.
+    pub subscription: SubscriptionForm,
+    /// Where it is sent.
+    pub subscription_path: String,
+    /// How many seats are in use and left, in words.
+    pub seats_line: String,
+    /// The training resources, and empty rows for more.
+    pub resources: Vec<ResourceRow>,
+    /// Where they are sent.
+    pub training_path: String,
+    /// The version of the list.
+    pub training_version: i64,
+    /// The overview of policies.
+    pub policies_href: String,
     /// Why nothing was saved, when somebody else was faster.
     pub conflict: String,
     /// What the editor had entered then.
     pub entered: Vec<Fact>,
     /// Where the organization can be archived; none for whom that is not offered.
     pub archive_href: Option<String>,
+}
+
+/// A row of the training resources.
+pub struct ResourceRow {
+    /// Its place, from 1.
+    pub number: usize,
+    /// What it holds.
+    pub row: Resource,
+    /// What is wrong with it.
+    pub error: String,
+}
+
+/// The overview of policies.
+#[derive(Template)]
+#[template(path = "orgs/policies.html")]
+pub struct Policies {
+    /// The frame.
+    pub l: Layout,
+    /// The organization's name.
+    pub organization: String,
+    /// The settings.
+    pub settings_href: String,
+    /// The rules, by what they are about.
+    pub groups: Vec<PolicyGroup>,
+}
+
+/// Rules of a kind.
+pub struct PolicyGroup {
+    /// A word for ids.
+    pub id: String,
+    /// The heading.
+    pub title: &'static str,
+    /// The rules.
+    pub rows: Vec<PolicyRow>,
+}
+
+/// One rule.
+pub struct PolicyRow {
+    /// What it is about.
+    pub title: &'static str,
+    /// How it stands.
+    pub value: String,
+    /// The default, empty where nobody can change it.
+    pub default: String,
+    /// Whether it differs from the default.
+    pub changed: bool,
+    /// Where it comes from.
+    pub source: String,
+    /// Where it is changed; none for whom that is not offered.
+    pub href: Option<String>,
+}
+
+/// The rules as rows; `may_edit` says of a section whether the viewer may change it.
+pub fn policy_groups(groups: &[Group], settings: &str, may_edit: impl Fn(&str) -> bool) -> Vec<PolicyGroup> {
+    let row = |policy: &super::policies::Policy| PolicyRow {
+        title: policy.title,
+        value: policy.value.clone(),
+        default: match policy.source {
+            Source::Muster => String::new(),
+            _ => policy.default.clone(),
+        },
+        changed: policy.is_changed(),
+        source: match policy.source {
+            Source::Organization(_) => "This organization".to_owned(),
+            Source::Installation(setting) => format!("This installation ({setting})"),
+            Source::Muster => "Muster".to_owned(),
+        },
+        href: match policy.source {
+            Source::Organization(section) if may_edit(section) => Some(format!("{settings}#{section}")),
+            _ => None,
+        },
+    };
+    groups
+        .iter()
+        .map(|group| PolicyGroup {
+            id: group.title.to_lowercase().replace(' ', "-"),
+            title: group.title,
+            rows: group.policies.iter().map(row).collect(),
+        })
+        .collect()
 }
 
 /// All zones to choose from, with the present one among them even if it is an old name.

@@ -12,7 +12,7 @@ use crate::{
     web::{
         form::{Form, Query},
         layout::{Layout, SwitchEntry},
-        request::{Ctx, theme_cookie},
+        request::{Ctx, theme_keeper},
         respond::{page, redirect},
     },
 };
@@ -77,9 +77,7 @@ pub async fn set_theme(app: Data<App>, req: HttpRequest, ctx: Ctx, form: Form<Th
         store::update_theme(&mut tx, person.id, choice).await?;
         tx.commit().await?;
     }
-    let mut cookie = app.settings.cookie(theme_cookie(&app), choice.to_string());
-    cookie.set_max_age(actix_web::cookie::time::Duration::days(365));
-    ctx.set_cookie(cookie);
+    ctx.set_cookie(theme_keeper(&app, choice));
     if ctx.hx.on {
         return Ok(HttpResponse::NoContent().finish());
     }

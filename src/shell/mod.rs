@@ -50,8 +50,8 @@ pub async fn personal(app: &App, ctx: &Ctx, person: &Person, title: &str) -> Res
         .or(places.first());
     if let Some(menu) = &mut l.person {
         menu.manage_href = home.map(|place| format!("/o/{}/members", place.slug));
-        menu.pending_invitations =
-            store::count_own_invitations(&mut app.db.read(), &person.email, app.clock.now()).await?;
+        (menu.pending_invitations, menu.unread) =
+            store::count_waiting(&mut app.db.read(), person, app.clock.now()).await?;
     }
     Ok(l)
 }
@@ -74,7 +74,9 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
             by.may(Permission::InviteCreate),
             Some(pending),
         ),
-        (Tab::Settings, "/settings", by.may(Permission::OrgSettings), None),
+        (Tab::Groups, "/groups", by.may(Permission::MemberRead), None),
+        (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
+        (Tab::Settings, "/settings", by.may(Permission::SettingsRead), None),
         (Tab::Audit, "/audit", by.may(Permission::AuditRead), None),
     ];
     let tabs = links
@@ -88,6 +90,15 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
             current: of == tab,
         })
         .collect();
+    let whose = if person.display.zone.is_some() {
+        "your own zone"
+    } else {
+        "the organization’s zone"
+    };
+    // The others show no times, or say it in their own words.
+    if !matches!(tab, Tab::Settings | Tab::Invites | Tab::Audit) {
+        l.zone_note = format!("Times are in {}, {whose}.", by.zone().name());
+    }
     l.org = Some(OrgShell {
         name: org.name.clone(),
         slug: org.slug.clone(),
@@ -102,7 +113,7 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
     });
     if let Some(menu) = &mut l.person {
         menu.manage_href = Some(by.path("/members"));
-        menu.pending_invitations = waiting;
+        (menu.pending_invitations, menu.unread) = waiting;
     }
     Ok(l)
 }
@@ -162,7 +173,7 @@ pub async fn enterprise<P: Right>(
             .find(|place| place.is_primary == Some(true))
             .or(places.first())
             .map(|place| format!("/o/{}/members", place.slug));
-        menu.pending_invitations = store::count_own_invitations(&mut db, &person.email, app.clock.now()).await?;
+        (menu.pending_invitations, menu.unread) = store::count_waiting(&mut db, person, app.clock.now()).await?;
     }
     Ok(l)
 }

@@ -45,6 +45,8 @@ record! {
         pub pending: i64,
         /// How many invitations wait for the person.
         pub waiting: i64,
+        /// How many notifications of the person are unread, up to 100.
+        pub unread: i64,
     }
 }
 
@@ -55,14 +57,16 @@ sql! {
                     where m.user_id = $1 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, o.id limit 9)
          select p.id, p.slug, p.name, p.role, p.is_primary,
                 (select count(*) from (select 1 from invitations where org_id = $2 and state = 1 and (expires_at is null or expires_at > $4) limit 1000) as open_ones) as pending,
-                (select count(*) from invitations where email_key = $3 and state = 1 and (expires_at is null or expires_at > $4)) as waiting
+                (select count(*) from invitations where email_key = $3 and state = 1 and (expires_at is null or expires_at > $4)) as waiting,
+                (select count(*) from (select 1 from notifications where user_id = $1 and read_at is null limit 100) as unread_ones) as unread
          from (select 1 as n) as one left join p on true order by p.is_primary desc, p.name_key, p.id";
     ALL_AROUND: (UserId, OrgId, String, Timestamp) => Around =
         "with p as (select o.id, o.slug, o.name, o.name_key, m.role, m.is_primary from orgs o left join members m on m.org_id = o.id and m.user_id = $1 and m.status < 5
                     where o.state = 1 order by o.name_key, o.id limit 9)
          select p.id, p.slug, p.name, p.role, p.is_primary,
                 (select count(*) from (select 1 from invitations where org_id = $2 and state = 1 and (expires_at is null or expires_at > $4) limit 1000) as open_ones) as pending,
-                (select count(*) from invitations where email_key = $3 and state = 1 and (expires_at is null or expires_at > $4)) as waiting
+                (select count(*) from invitations where email_key = $3 and state = 1 and (expires_at is null or expires_at > $4)) as waiting,
+                (select count(*) from (select 1 from notifications where user_id = $1 and read_at is null limit 100) as unread_ones) as unread
          from (select 1 as n) as one left join p on true order by p.name_key, p.id";
     OWN_PLACES: (UserId) => Place =
         "select o.id, o.slug, o.name, m.role, m.is_primary from members m join orgs o on o.id = m.org_id
@@ -76,8 +80,9 @@ sql! {
     FIND_ALL: (UserId, String) => Place =
         "select o.id, o.slug, o.name, m.role, m.is_primary from orgs o left join members m on m.org_id = o.id and m.user_id = $1 and m.status < 5
          where o.state = 1 and o.name_key like $2 order by o.name_key, o.id limit 50";
-    OWN_INVITATIONS: (String, Timestamp) => (i64,) =
-        "select count(*) from invitations where email_key = $1 and state = 1 and (expires_at is null or expires_at > $2)";
+    OWN_COUNTS: (String, Timestamp, UserId) => (i64, i64) =
+        "select (select count(*) from invitations where email_key = $1 and state = 1 and (expires_at is null or expires_at > $2)) as waiting,
+                (select count(*) from (select 1 from notifications where user_id = $3 and read_at is null limit 100) as unread_ones) as unread";
     ENTERPRISE: () => (String,) = "select name from enterprise";
     SET_THEME: (UserId, i64) => () = "update users set theme = $2 where id = $1";
     READY: () => (i64,) = "select count(*) from sequences";
@@ -104,20 +109,22 @@ pub(super) async fn find_places(db: &mut impl Read, person: &Person, words: &str
         db.all(FIND_OWN, (person.id, pattern)).await
     }
 }
-/// The places of [`list_places`], how many invitations of `org` are open, and how many wait for the person.
+/// The places of [`list_places`], how many invitations of `org` are open, and what waits for the person: invitations, notifications.
 pub(super) async fn look_around(
     db: &mut impl Read,
     person: &Person,
     org: OrgId,
     now: Timestamp,
-) -> Result<(Vec<Place>, i64, i64)> {
+) -> Result<(Vec<Place>, i64, (i64, i64))> {
     let text = if person.enterprise_role.is_some() {
         ALL_AROUND
     } else {
         OWN_AROUND
     };
     let rows = db.all(text, (person.id, org, person.email.to_lowercase(), now)).await?;
-    let (pending, waiting) = rows.first().map_or((0, 0), |row| (row.pending, row.waiting));
+    let (pending, waiting) = rows
+        .first()
+        .map_or((0, (0, 0)), |row| (row.pending, (row.waiting, row.unread)));
     let places = rows.into_iter().filter_map(|row| {
         Some(Place {
             id: row.id?,
@@ -129,8 +136,9 @@ pub(super) async fn look_around(
     });
     Ok((places.collect(), pending, waiting))
 }
-pub(super) async fn count_own_invitations(db: &mut impl Read, email: &str, now: Timestamp) -> Result<i64> {
-    Ok(db.one(OWN_INVITATIONS, (email.to_lowercase(), now)).await?.0)
+/// How many invitations and how many unread notifications wait for the person.
+pub(super) async fn count_waiting(db: &mut impl Read, person: &Person, now: Timestamp) -> Result<(i64, i64)> {
+    db.one(OWN_COUNTS, (person.email.to_lowercase(), now, person.id)).await
 }
 pub(super) async fn find_enterprise_name(db: &mut impl Read) -> Result<String> {
     Ok(db.opt(ENTERPRISE, ()).await?.map_or_else(String::new, |row| row.0))

@@ -1,10 +1,10 @@
 //! Cross-site request forgery: Sec-Fetch-Site, else Origin, and always a token bound to the session (SECURITY section 5).
 
 use actix_session::SessionExt as _;
-use actix_web::{HttpMessage as _, HttpRequest, cookie::Cookie, http::header};
+use actix_web::{HttpMessage as _, HttpRequest, cookie::Cookie, http::header, web::Bytes};
 use data_encoding::BASE64URL_NOPAD;
 
-use super::request::NewCookies;
+use super::{request::NewCookies, upload};
 use crate::{access::session, app::App, secret};
 
 /// The form field that carries the token.
@@ -70,23 +70,29 @@ pub fn is_same_origin(req: &HttpRequest, app: &App) -> bool {
     }
 }
 
-/// Whether an unsafe request with this urlencoded body carries the token of its session, or of its browser before sign-in.
-pub fn has_token(req: &HttpRequest, app: &App, body: &[u8]) -> bool {
+/// Whether an unsafe request with this body carries the token of its session, or of its browser before sign-in.
+///
+/// On a page that needs nobody (`open`), a browser that has signed in since, in another tab, still holds the token of its visit.
+pub async fn has_token(req: &HttpRequest, app: &App, body: &[u8], open: bool) -> bool {
     let given = match req.headers().get(HEADER) {
         Some(value) => value.to_str().ok().map(str::to_owned),
+        None if upload::is_multipart(req.headers()) => {
+            let form = upload::read(req.headers(), Bytes::copy_from_slice(body)).await;
+            form.ok().map(|form| form.text(FIELD).to_owned())
+        }
         None => url::form_urlencoded::parse(body)
             .find(|(name, _)| name == FIELD)
             .map(|(_, value)| value.into_owned()),
     };
     let Some(given) = given else { return false };
-    let expected = match session_binding(req) {
-        Some(bound) => mac(app, "session", &bound),
-        None => match req.cookie(visit_cookie_name(app)) {
-            Some(cookie) => mac(app, "visit", cookie.value()),
-            None => return false,
-        },
-    };
-    secret::same(given.as_bytes(), expected.as_bytes())
+    let is = |expected: String| secret::same(given.as_bytes(), expected.as_bytes());
+    let session = session_binding(req);
+    let of_session = session.as_deref().is_some_and(|bound| is(mac(app, "session", bound)));
+    of_session
+        || (session.is_none() || open)
+            && req
+                .cookie(visit_cookie_name(app))
+                .is_some_and(|cookie| is(mac(app, "visit", cookie.value())))
 }
 
 /// A cookie that removes another by name.

@@ -1,10 +1,13 @@
 //! How plain values are shown, by section 5 of the design language: numbers, dates and times.
 //!
-//! Instants are Unix microseconds in UTC; each function that shows one is told the zone.
+//! Instants are Unix microseconds in UTC; each function that shows one is told the zone. The formats are those of the person who
+//! asked, see [`Locale`].
 
 use std::borrow::Borrow;
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
+
+use super::locale::Locale;
 
 const MINUTE: i64 = 60 * 1_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -13,9 +16,10 @@ const DAY: i64 = 24 * HOUR;
 /// What stands where a value is missing.
 pub const MISSING: &str = "–";
 
-/// A whole number with commas between thousands: 1,204. Templates may hand over a reference.
+/// A whole number with a sign between thousands: 1,204. Templates may hand over a reference.
 pub fn number(n: impl Borrow<i64>) -> String {
     let n = *n.borrow();
+    let thousands = Locale::current().formats().thousands;
     let digits = n.unsigned_abs().to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     if n < 0 {
@@ -23,7 +27,7 @@ pub fn number(n: impl Borrow<i64>) -> String {
     }
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
+            out.push(thousands);
         }
         out.push(digit);
     }
@@ -69,17 +73,17 @@ pub fn until(now: i64, ts: i64, zone: &TimeZone) -> String {
 
 /// A date and a time of day: 20 Nov 2026, 14:02.
 pub fn date_time(ts: i64, zone: &TimeZone) -> String {
-    format(ts, zone, "%-d %b %Y, %H:%M")
+    format(ts, zone, Locale::current().formats().date_time)
 }
 
 /// A date, as in tables: 20 Nov 2026.
 pub fn date(ts: i64, zone: &TimeZone) -> String {
-    format(ts, zone, "%-d %b %Y")
+    format(ts, zone, Locale::current().formats().date)
 }
 
 /// A date, as in sentences: 20 November 2026.
 pub fn long_date(ts: i64, zone: &TimeZone) -> String {
-    format(ts, zone, "%-d %B %Y")
+    format(ts, zone, Locale::current().formats().long_date)
 }
 
 /// A month, as in a trend: Nov 2026.
@@ -89,12 +93,12 @@ pub fn month(ts: i64, zone: &TimeZone) -> String {
 
 /// A date with its weekday, as above a day's events: Friday, 20 November 2026.
 pub fn weekday_date(ts: i64, zone: &TimeZone) -> String {
-    format(ts, zone, "%A, %-d %B %Y")
+    format(ts, zone, Locale::current().formats().weekday_date)
 }
 
 /// A time of day with seconds: 14:02:51.
 pub fn time_of_day(ts: i64, zone: &TimeZone) -> String {
-    format(ts, zone, "%H:%M:%S")
+    format(ts, zone, Locale::current().formats().time_of_day)
 }
 
 /// An instant for machines, as in `<time datetime>`: 2026-11-20T13:02:51Z.
@@ -159,6 +163,40 @@ mod tests {
         assert_eq!(time_of_day(ts, &TimeZone::UTC), "23:02:51");
         assert_eq!(iso(ts), "2026-11-20T23:02:51Z");
         assert_eq!(date(i64::MAX, &berlin), MISSING);
+    }
+
+    #[actix_web::test]
+    async fn r_pro_03_dates_and_numbers_follow_the_locale() {
+        let ts = at("2026-11-20T14:02:51Z");
+        let told = async {
+            (
+                date_time(ts, &TimeZone::UTC),
+                long_date(ts, &TimeZone::UTC),
+                number(1_204),
+            )
+        };
+        assert_eq!(
+            Locale::UnitedStates.scope(told).await,
+            (
+                "Nov 20, 2026, 2:02 PM".to_owned(),
+                "November 20, 2026".to_owned(),
+                "1,204".to_owned()
+            )
+        );
+        let told = async { (date(ts, &TimeZone::UTC), number(1_204_567)) };
+        assert_eq!(
+            Locale::Continental.scope(told).await,
+            ("20.11.2026".to_owned(), "1.204.567".to_owned())
+        );
+        let told = async { date_time(ts, &TimeZone::UTC) };
+        assert_eq!(Locale::Iso.scope(told).await, "2026-11-20 14:02");
+        // What each choice says of itself is what it does.
+        for locale in Locale::ALL {
+            let title = locale.scope(async { format!("{} and {} (", date_time(ts, &TimeZone::UTC), number(1_204)) });
+            let title = title.await.replace('\u{202f}', " ");
+            assert!(locale.title().starts_with(&title), "{} is {title}", locale.title());
+            assert_eq!(Locale::find(locale.tag()), Some(locale));
+        }
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub struct Layout {
     pub insecure_banner: bool,
     /// The local path of this page, to which the theme form returns.
     pub back: String,
+    /// Whether the person wants more on a screen.
+    pub compact: bool,
+    /// The zone of the times of this page and whose it is; empty where the page says it itself or shows none.
+    pub zone_note: String,
 }
 
 /// The colours that a person chose.
@@ -50,12 +54,16 @@ pub struct PersonMenu {
     pub initials: String,
     /// The avatar's colour, 1 to 8.
     pub hue: u8,
+    /// The address of the person's picture; none for initials.
+    pub picture: Option<String>,
     /// Where "Manage Organization" leads; none for whom it is not offered.
     pub manage_href: Option<String>,
     /// Whether the Enterprise Portal is offered.
     pub enterprise: bool,
     /// How many invitations wait for this person's answer.
     pub pending_invitations: i64,
+    /// How many notifications are unread, up to 100.
+    pub unread: i64,
 }
 
 /// An organization's name, tabs and switcher.
@@ -112,6 +120,8 @@ pub enum Tab {
     Keys,
     /// Usage.
     Usage,
+    /// Limits.
+    Limits,
     /// Settings.
     Settings,
     /// Audit log.
@@ -357,6 +367,7 @@ impl Tab {
             Self::Groups => "Groups",
             Self::Keys => "API Keys",
             Self::Usage => "Usage",
+            Self::Limits => "Limits",
             Self::Settings => "Settings",
             Self::Audit => "Audit log",
         }
@@ -531,9 +542,11 @@ mod tests {
                 email: "ann@kestrel.example".into(),
                 initials: initials(NAME),
                 hue: hue(7),
+                picture: Some("/pictures/00".into()),
                 manage_href: Some("/o/kestrel/members".into()),
                 enterprise: true,
                 pending_invitations: 2,
+                unread: 3,
             }),
             flash: vec![Toast {
                 text: "Bob was deactivated.".into(),

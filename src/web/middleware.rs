@@ -24,6 +24,7 @@ use futures_util::StreamExt as _;
 use super::{
     compress, csrf,
     layout::{ErrorFragment, ErrorPage, Layout, Link, PersonMenu, Toast, ToastKind, hue, initials},
+    locale::Locale,
     request::{Ctx, Hx, NewCookies, Trace, client_ip},
     respond::Refusal,
     routes::{Needs, PANICKED},
@@ -256,6 +257,7 @@ pub fn outside(app: &App, ctx: &Ctx, title: &str) -> Layout {
         host: app.settings.host(),
         insecure_banner: app.settings.warns_insecure(),
         back: ctx.here.clone(),
+        compact: ctx.person.as_ref().is_some_and(|person| person.display.compact),
         ..Layout::default()
     }
 }
@@ -267,10 +269,17 @@ pub fn menu(person: &Person) -> PersonMenu {
         email: person.email.clone(),
         initials: initials(&person.name),
         hue: hue(person.id.raw()),
+        picture: picture_of(&person.display.picture),
         manage_href: None,
         enterprise: person.enterprise_role.is_some(),
         pending_invitations: 0,
+        unread: 0,
     }
+}
+
+/// The address of a picture by its key; none for who has none.
+pub fn picture_of(key: &str) -> Option<String> {
+    (!key.is_empty()).then(|| format!("/pictures/{key}"))
 }
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
@@ -372,7 +381,8 @@ pub async fn guard<B: MessageBody + 'static>(
     match admitted {
         Ok(body) => {
             req.set_payload(Payload::from(body.freeze()));
-            Ok(next.call(req).await?.map_into_boxed_body())
+            let locale = Person::of(req.request()).map_or_else(Locale::default, |person| person.display.locale);
+            Ok(locale.scope(next.call(req)).await?.map_into_boxed_body())
         }
         Err(error) => Ok(req.into_response(HttpResponse::from_error(error))),
     }
@@ -409,7 +419,7 @@ async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<By
     let body = tokio::time::timeout(app.settings.body_timeout, read_body(req, sent, route.body))
         .await
         .map_err(|_| Error::TooSlow)??;
-    if !csrf::has_token(req.request(), app, &body) {
+    if !csrf::has_token(req.request(), app, &body, route.needs == Needs::Nothing).await {
         return Err(Error::CrossSite);
     }
     Ok(body)

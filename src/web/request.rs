@@ -153,6 +153,13 @@ pub fn theme_of(req: &HttpRequest, app: &App, person: Option<&Person>) -> Theme 
     }
 }
 
+/// The cookie that keeps the theme for a year.
+pub fn theme_keeper(app: &App, theme: i64) -> Cookie<'static> {
+    let mut cookie = app.settings.cookie(theme_cookie(app), theme.to_string());
+    cookie.set_max_age(actix_web::cookie::time::Duration::days(365));
+    cookie
+}
+
 /// The name of the cookie that keeps the theme for pages outside a session; it is no secret.
 pub fn theme_cookie(app: &App) -> &'static str {
     if app.settings.is_https() {

@@ -11,7 +11,11 @@ use actix_web::{
 
 use futures_util::FutureExt as _;
 
-use crate::{access::Permission, audit::Action, error::Error};
+use crate::{
+    access::{GroupDuty, Permission},
+    audit::Action,
+    error::Error,
+};
 
 /// What answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub enum Needs {
     SignIn,
     /// A permission in the organization of the path.
     InOrg(Permission),
+    /// To manage groups in the organization of the path, or to stand so in the group of the path.
+    InGroup(GroupDuty),
     /// A permission over the enterprise.
     Enterprise(Permission),
 }
@@ -46,6 +52,10 @@ pub enum Target {
     None,
     /// `{member}`.
     Member,
+    /// `{group}`.
+    Group,
+    /// `{group}`, and `{member}` who belongs to it.
+    GroupMember,
     /// `{invitation}`.
     Invitation,
     /// `{batch}`.
@@ -60,8 +70,14 @@ pub enum Target {
     Job,
     /// `{view}`, a saved view of the members table.
     View,
+    /// `{request}`, for a higher limit.
+    LimitRequest,
     /// `{token}`, a secret from a mail.
     Token,
+    /// `{picture}`, of a person.
+    Picture,
+    /// `{notification}`, of the caller.
+    Notification,
 }
 
 type Mount = Box<dyn Fn(Method) -> actix_web::Route + Send + Sync>;
@@ -226,6 +242,12 @@ impl Route {
     #[must_use]
     pub fn in_org(mut self, permission: Permission) -> Self {
         self.needs = Needs::InOrg(permission);
+        self
+    }
+    /// Needs to manage groups in the organization of the path, or to stand so in the group of the path.
+    #[must_use]
+    pub fn in_group(mut self, duty: GroupDuty) -> Self {
+        self.needs = Needs::InGroup(duty);
         self
     }
     /// Needs a permission over the enterprise.

@@ -13,11 +13,6 @@ use crate::support::{Client, House, Pen, Portal, Server, pause, random_between, 
 
 const PASSWORD: &str = "violet kettle marches north";
 
-/// One number, past the verbs.
-async fn number(portal: &Portal, text: &'static str) -> i64 {
-    portal.ask(text).await
-}
-
 /// Every membership, invitation and mail has its entry in the audit log, and none is there without what it tells of.
 async fn assert_all_or_nothing(portal: &Portal) {
     for (what, text) in [
@@ -58,7 +53,7 @@ async fn assert_all_or_nothing(portal: &Portal) {
             "select count(*) from (select 1 from invitations group by org_id, email_key having count(*) > 1)",
         ),
     ] {
-        assert_eq!(number(portal, text).await, 0, "{what}");
+        assert_eq!(portal.number(text).await, 0, "{what}");
     }
 }
 
@@ -271,16 +266,12 @@ async fn fault_f02_a_kill_while_people_join_and_rights_change_leaves_whole_acts(
         let portal = house.open().await;
         portal.assert_sound().await;
         assert_all_or_nothing(&portal).await;
-        let changes = number(
-            &portal,
-            "select count(*) from audit where action in ('member.role.change', 'member.disable')",
-        )
-        .await;
-        let mails = number(
-            &portal,
-            "select count(*) from outbox where message like '%access_changed%'",
-        )
-        .await;
+        let changes = portal
+            .number("select count(*) from audit where action in ('member.role.change', 'member.disable')")
+            .await;
+        let mails = portal
+            .number("select count(*) from outbox where message like '%access_changed%'")
+            .await;
         assert_eq!(changes, mails, "changes and the mails that tell of them");
         changed_in_all = changes;
         portal.close().await;

@@ -557,6 +557,44 @@ async fn a_session_that_ended_on_the_sign_in_page_does_not_cost_the_new_one() {
     assert!(is_signed_in(&Client::with_cookie(&portal.url, set[0].split(';').next().unwrap())).await);
 }
 
+/// Two tabs on the sign-in page: the second form is still one of ours after the first has signed in, and only there.
+#[actix_web::test]
+async fn a_second_tab_signs_in_after_the_first() {
+    let portal = spawn().await;
+    account(&portal, "ann@acme.example", "Ann Lee", GOOD).await;
+    let client = portal.anonymous();
+    let page = client.get("/sign-in").await;
+    let visit = cookie(&page, "muster-visit");
+    let token = page.page(200).value("csrf").unwrap();
+    let fields = [
+        ("csrf", token.as_str()),
+        ("email", "ann@acme.example"),
+        ("password", GOOD),
+    ];
+    let mut cookies = visit.clone();
+    for _ in 0..2 {
+        let request = client.request(Method::POST, "/sign-in").header("cookie", &cookies);
+        let answer = client.send(request.form(&fields)).await;
+        answer.redirects_to("/");
+        cookies = format!("{visit}; {}", cookie(&answer, "muster-sid"));
+    }
+    let request = client.request(Method::POST, "/me").header("cookie", &cookies);
+    let answer = client
+        .send(request.form(&[("csrf", token.as_str()), ("name", "Eve")]))
+        .await;
+    assert_eq!(answer.status, 403, "what needs a session needs its token");
+    let stranger = cookie(&portal.anonymous().get("/sign-in").await, "muster-visit");
+    let session = cookies.split("; ").nth(1).unwrap();
+    let request = client
+        .request(Method::POST, "/sign-in")
+        .header("cookie", format!("{stranger}; {session}"));
+    assert_eq!(
+        client.send(request.form(&fields)).await.status,
+        403,
+        "another browser's visit"
+    );
+}
+
 #[actix_web::test]
 async fn the_session_cookie_has_its_attributes() {
     let portal = spawn_with(|settings| settings.public_url = "https://portal.example".parse().unwrap()).await;
@@ -1354,7 +1392,7 @@ async fn a_new_name_goes_everywhere() {
     .await
     .redirects_to("/me");
     let page = bob.get("/me").await.page(200);
-    page.assert_says("Your name was saved.");
+    page.assert_says("Your profile was saved.");
     assert_eq!(page.value("name").as_deref(), Some("Robert Ørsted"));
     assert!(page.first(".btn-user").contains("Robert Ørsted"));
     let mut db = portal.app.db.read();

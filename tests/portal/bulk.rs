@@ -568,7 +568,7 @@ async fn traces(portal: &Portal, org: &Org) -> BTreeMap<String, Vec<String>> {
         (
             "groups",
             format!(
-                "select g.name || ':' || m.name from group_members gm join groups g on g.id = gm.group_id join members m on m.id = gm.member_id where gm.org_id = {id} order by 1"
+                "select g.name || ':' || m.name || ':' || cast(gm.is_lead as text) || ':' || coalesce(cast(gm.expires_at as text), '') from group_members gm join groups g on g.id = gm.group_id join members m on m.id = gm.member_id where gm.org_id = {id} order by 1"
             ),
         ),
         (
@@ -584,6 +584,12 @@ async fn traces(portal: &Portal, org: &Org) -> BTreeMap<String, Vec<String>> {
         (
             "mails",
             format!("select message from outbox where org_id = {id} order by message"),
+        ),
+        (
+            "news",
+            format!(
+                "select u.name || ':' || cast(n.kind as text) || ':' || n.subject || ':' || n.link from notifications n join users u on u.id = n.user_id where n.org_id = {id} order by 1"
+            ),
         ),
         (
             "sessions",
@@ -670,9 +676,38 @@ async fn twins(portal: &Portal, dice: &mut Dice, round: usize) -> [(Org, Someone
                 groups::add_members(&mut tx, &by.also().expect("a right"), team, &[id], now)
                     .await
                     .expect("a group");
+                // Some have an end ahead or behind, which nobody has cleared away yet; some lead.
+                let end = match dice.roll(3) {
+                    0 => "null".to_owned(),
+                    1 => now.minus(minutes(1)).micros().to_string(),
+                    _ => now.plus(minutes(1)).micros().to_string(),
+                };
+                let lead = dice.roll(2) == 0;
+                tx.commit().await.expect("a commit");
+                raw(
+                    &portal.app.db,
+                    &format!(
+                        "update group_members set expires_at = {end}, is_lead = {lead} where member_id = {}",
+                        id.raw()
+                    ),
+                )
+                .await;
+            } else {
+                tx.commit().await.expect("a commit");
             }
-            tx.commit().await.expect("a commit");
             people.push(id);
+        }
+        if dice.roll(2) == 0 {
+            // One seat is free, or none.
+            let free = dice.roll(2);
+            raw(
+                &portal.app.db,
+                &format!(
+                    "insert into subscriptions (org_id, plan, seats, renews_on, reference, billing_contact) select {org}, '', count(*) + {free}, '', '', '' from members where org_id = {org} and status in (1, 2)",
+                    org = org.id.raw()
+                ),
+            )
+            .await;
         }
         made.push((org, actor, people, team));
     }
@@ -688,6 +723,7 @@ fn person(actor: &Someone) -> access::Person {
         session: muster::ids::SessionId::from_raw(1),
         theme: 0,
         email_proved: true,
+        display: access::Display::default(),
     }
 }
 
@@ -852,6 +888,7 @@ async fn all_at_once(
             .map(|(_, outcome)| match outcome {
                 groups::mass::Outcome::Done(_) => "done",
                 groups::mass::Outcome::Unchanged => "same",
+                groups::mass::Outcome::Ended => "ended",
                 groups::mass::Outcome::Missing => "refused",
             })
             .collect()
@@ -908,6 +945,96 @@ async fn all_at_once(
     };
     tx.commit().await.expect("a commit");
     done
+}
+
+#[actix_web::test]
+async fn i_25_a_seat_limit_holds_for_many_as_for_one() {
+    let portal = spawn().await;
+    let (org, ann, others) = small(&portal).await;
+    let chosen = ids(&others);
+    act(&ann, &org, "suspensions", &picked(&chosen, &[("do", "deactivate")])).await;
+    assert_eq!(count(&portal, "notifications").await, 4);
+    raw(
+        &portal.app.db,
+        &format!(
+            "insert into subscriptions (org_id, plan, seats, renews_on, reference, billing_contact) values ({}, '', 3, '', '', '')",
+            org.id.raw()
+        ),
+    )
+    .await;
+    let activate = picked(&chosen, &[("do", "activate")]);
+    let dry = act(&ann, &org, "suspensions/check", &activate).await.page(200);
+    dry.assert_says("Every seat is taken");
+    let ran = act(&ann, &org, "suspensions", &activate).await;
+    let page = ann.get(&ran.redirects_to(&org.path("/bulk/"))).await.page(200);
+    page.assert_says("2 of 4 members changed.");
+    page.assert_says("Every seat is taken");
+    assert_eq!(count(&portal, "notifications").await, 6);
+    assert_eq!(
+        status_of(&portal, others[1].member.expect("a member")).await,
+        Status::Inactive
+    );
+    assert_eq!(
+        status_of(&portal, others[2].member.expect("a member")).await,
+        Status::Suspended
+    );
+}
+
+#[actix_web::test]
+async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
+    let portal = spawn().await;
+    let (org, ann, others) = small(&portal).await;
+    raw(
+        &portal.app.db,
+        &format!(
+            "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, valid_until, set_by, set_at)
+             values ({}, {}, 5, {}, 3, 500000000, 0, null, 'Keeper', 0)",
+            org.id.row(900_000),
+            org.id.raw(),
+            others[0].member.expect("a member").raw()
+        ),
+    )
+    .await;
+    let path = org.path("/members");
+    let all = ann
+        .post(&format!("{path}/selection"), &[("list", "limit=none"), ("go", "all")])
+        .await
+        .page(200);
+    assert_eq!(all.attributes("tbody input[checked]", "value").len(), 4);
+    assert!(all.find_row("Bob").is_none());
+    let form = [("all", "1"), ("list", "limit=none"), ("do", "deactivate")];
+    let dry = act(&ann, &org, "suspensions/check", &form).await.page(200);
+    dry.assert_says("3 members");
+    let file = ann.get(&format!("{path}/export.csv?limit=none")).await;
+    assert_eq!(file.body.lines().count(), 1 + 4, "{}", file.body);
+    assert!(!file.body.contains("Bob"), "{}", file.body);
+    let saved = ann
+        .post(&org.path("/views"), &[("name", "Without"), ("list", "limit=none")])
+        .await;
+    assert!(saved.redirects_to(&path).ends_with("?limit=none"));
+    assert_eq!(count(&portal, "saved_views where query = 'limit=none'").await, 1);
+    let view = texts(&portal.app.db, "select cast(id as text) from saved_views").await;
+    let view = muster::ids::ViewId::from_raw(view[0].parse().expect("an id"));
+    ann.post(&org.path(&format!("/views/{view}/default")), &[("on", "yes")])
+        .await;
+    assert!(ann.get(&path).await.redirects_to(&path).ends_with("?limit=none"));
+    ann.get(&format!("{path}?limit=none")).await.page(200);
+
+    // Who sees nobody's limit cannot ask for it: the list and the file leave the filter out.
+    let dora = &others[2];
+    let file = dora.get(&format!("{path}/export.csv?limit=none")).await;
+    assert_eq!(file.body.lines().count(), 1 + 5, "{}", file.body);
+
+    let run = act(&ann, &org, "suspensions", &form).await;
+    run.redirects_to(&org.path("/bulk/"));
+    assert_eq!(
+        status_of(&portal, others[0].member.expect("a member")).await,
+        Status::Inactive
+    );
+    assert_eq!(
+        status_of(&portal, dora.member.expect("a member")).await,
+        Status::Suspended
+    );
 }
 
 #[actix_web::test]

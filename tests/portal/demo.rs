@@ -25,14 +25,6 @@ async fn lines(portal: &Portal, text: &'static str) -> Vec<String> {
     found.unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-async fn number(portal: &Portal, text: &'static str) -> i64 {
-    let found = match &portal.app.db {
-        Db::Sqlite { read, .. } => sqlx::query_scalar(text).fetch_one(read).await,
-        Db::Postgres(pool) => sqlx::query_scalar(text).fetch_one(pool).await,
-    };
-    found.unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
 async fn assert_none(portal: &Portal, text: &'static str) {
     assert_eq!(lines(portal, text).await, Vec::<String>::new(), "{text}");
 }
@@ -77,8 +69,8 @@ async fn assert_counts_agree(portal: &Portal) {
     )
     .await;
     assert_eq!(
-        number(portal, "select cast(sum(n) as bigint) from member_counts").await,
-        number(portal, "select count(*) from members where status < 5").await
+        portal.number("select cast(sum(n) as bigint) from member_counts").await,
+        portal.number("select count(*) from members where status < 5").await
     );
     assert_none(
         portal,
@@ -109,8 +101,8 @@ async fn assert_counts_agree(portal: &Portal) {
     .await;
     if !is_postgres() {
         assert_eq!(
-            number(portal, "select count(*) from members_fts").await,
-            number(portal, "select count(*) from members where status < 5").await
+            portal.number("select count(*) from members_fts").await,
+            portal.number("select count(*) from members where status < 5").await
         );
     }
     let report = audit::verify(&mut portal.app.db.read(), &portal.app.keys, &[])
@@ -145,10 +137,10 @@ async fn sign_in(portal: &Portal, one: &SignIn) -> Page {
 #[actix_web::test]
 async fn the_small_one_has_33_people_in_13_organizations() {
     let (portal, sign_ins) = small().await;
-    assert_eq!(number(&portal, "select count(*) from users").await, 33);
-    assert_eq!(number(&portal, "select count(*) from orgs").await, 13);
-    assert_eq!(number(&portal, "select count(distinct user_id) from members").await, 33);
-    assert_eq!(number(&portal, "select count(*) from members").await, 34);
+    assert_eq!(portal.number("select count(*) from users").await, 33);
+    assert_eq!(portal.number("select count(*) from orgs").await, 13);
+    assert_eq!(portal.number("select count(distinct user_id) from members").await, 33);
+    assert_eq!(portal.number("select count(*) from members").await, 34);
     assert_eq!(
         lines(
             &portal,
@@ -194,7 +186,7 @@ async fn the_small_one_has_invitations_in_every_state() {
     .await;
     assert_eq!(delivered, ["2", "3", "4", "5"]); // sent, deferred, bounced, link only
     assert_eq!(
-        number(&portal, "select count(*) from invitations where state = 3").await,
+        portal.number("select count(*) from invitations where state = 3").await,
         1
     );
     let expired = lines(
@@ -253,8 +245,8 @@ async fn each_run_makes_the_same() {
 #[actix_web::test]
 async fn the_crowd_is_counted_right() {
     let (portal, sign_ins) = large(5_000, 20).await;
-    assert_eq!(number(&portal, "select count(*) from members").await, 5_000);
-    assert_eq!(number(&portal, "select count(*) from orgs").await, 20);
+    assert_eq!(portal.number("select count(*) from members").await, 5_000);
+    assert_eq!(portal.number("select count(*) from orgs").await, 20);
     assert_counts_agree(&portal).await;
     let largest = lines(
         &portal,
@@ -263,11 +255,9 @@ async fn the_crowd_is_counted_right() {
     )
     .await;
     assert_eq!(largest, ["Kestrel Robotics 500"]);
-    let wanderers = number(
-        &portal,
-        "select count(*) from (select user_id from members group by user_id having count(*) > 1) x",
-    )
-    .await;
+    let wanderers = portal
+        .number("select count(*) from (select user_id from members group by user_id having count(*) > 1) x")
+        .await;
     assert!(wanderers > 100, "{wanderers}");
     assert_eq!(
         lines(&portal, "select distinct cast(role as text) from members order by 1").await,
@@ -278,7 +268,9 @@ async fn the_crowd_is_counted_right() {
         ["1", "2", "3", "4"]
     );
     assert_eq!(
-        number(&portal, "select count(*) from groups where member_count = 0").await,
+        portal
+            .number("select count(*) from groups where member_count = 0")
+            .await,
         0
     );
     assert_none(
@@ -287,7 +279,9 @@ async fn the_crowd_is_counted_right() {
     )
     .await;
     assert_eq!(
-        number(&portal, "select count(distinct member_id) from group_members").await,
+        portal
+            .number("select count(distinct member_id) from group_members")
+            .await,
         5_000,
         "somebody is in no group"
     );

@@ -72,26 +72,13 @@ fn desk(portal: &Portal) -> Desk<'_> {
     }
 }
 
-async fn numbers(portal: &Portal, text: &str) -> i64 {
-    let rows: Vec<(i64,)> = portal
-        .app
-        .db
-        .read()
-        .rows(Text::Made(text.to_owned()), ())
-        .await
-        .expect("a number");
-    rows[0].0
-}
-
 async fn members(portal: &Portal, org: OrgId) -> i64 {
-    numbers(
-        portal,
-        &format!(
+    portal
+        .number(&format!(
             "select count(*) from members where status < 5 and org_id = {}",
             org.raw()
-        ),
-    )
-    .await
+        ))
+        .await
 }
 
 /// Everything that the database holds but for the record and what sessions touch.
@@ -215,11 +202,9 @@ async fn an_administrator_invites_and_the_person_is_inside_in_two_screens() {
             "{action} in {done:?}"
         );
     }
-    let proof = numbers(
-        &portal,
-        "select email_proof from users where email_key = 'bob@x.example'",
-    )
-    .await;
+    let proof = portal
+        .number("select email_proof from users where email_key = 'bob@x.example'")
+        .await;
     assert_eq!(proof, 2, "the mailed link proves the address");
 }
 
@@ -238,7 +223,7 @@ async fn a_copied_link_makes_an_address_that_is_vouched_for() {
         "select email_proof * 1000 + (case when vouched_by = {} then 1 else 0 end) from users where email_key = 'bob@x.example'",
         ann.user.raw()
     );
-    assert_eq!(numbers(&portal, &vouched).await, 1_001);
+    assert_eq!(portal.number(&vouched).await, 1_001);
     // A vouched address does not list what waits for the mailbox it names.
     let other = portal.org("Other").await;
     let otto = portal.member(&other, Role::Administrator, "otto").await;
@@ -260,11 +245,9 @@ async fn a_copied_link_makes_an_address_that_is_vouched_for() {
     open(&bob, &wrong).await.page(200).assert_says("Join Other");
     bob.post("/i/accept", &[]).await.redirects_to("/o/other/members");
     assert_eq!(
-        numbers(
-            &portal,
-            "select email_proof from users where email_key = 'bob@x.example'"
-        )
-        .await,
+        portal
+            .number("select email_proof from users where email_key = 'bob@x.example'")
+            .await,
         1
     );
 }
@@ -330,7 +313,7 @@ async fn each_refusal_says_why_and_keeps_what_was_typed() {
         .await
         .page(422)
         .assert_says("Choose another one");
-    assert_eq!(numbers(&portal, "select count(*) from invitations").await, 1);
+    assert_eq!(portal.number("select count(*) from invitations").await, 1);
 }
 
 #[actix_web::test]
@@ -582,7 +565,7 @@ async fn inviting_an_expired_address_again_revives_its_row() {
         .page(200)
         .row("bob@x.example")
         .assert_cell("Email", "Developer");
-    assert_eq!(numbers(&portal, "select count(*) from invitations").await, 1);
+    assert_eq!(portal.number("select count(*) from invitations").await, 1);
 }
 
 #[actix_web::test]
@@ -593,14 +576,12 @@ async fn allowed_domains_hold_at_the_invitation_and_at_the_acceptance() {
         .await
         .redirects_to("/o/acme/invites");
     let link = portal.mail_to("bob@x.example").await.link();
-    run(
-        &portal,
-        &format!(
+    portal
+        .run(&format!(
             "insert into org_domains (org_id, domain) values ({}, 'acme.example')",
             org.id.raw()
-        ),
-    )
-    .await;
+        ))
+        .await;
     invite(&ann, &org, "cat@x.example", "member")
         .await
         .page(422)
@@ -614,15 +595,6 @@ async fn allowed_domains_hold_at_the_invitation_and_at_the_acceptance() {
     page.assert_says("acme.example");
     join(&bob, "Bob").await.page(409);
     assert_eq!(members(&portal, org.id).await, 1);
-}
-
-/// Runs a statement that no verb has (yet).
-async fn run(portal: &Portal, text: &str) {
-    let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
-    let sql: muster::db::Sql<(), ()> = muster::db::Sql::new(text, text);
-    let mut tx = portal.app.db.write().await.expect("a transaction");
-    tx.run(sql, ()).await.expect("it runs");
-    tx.commit().await.expect("a commit");
 }
 
 #[actix_web::test]
@@ -659,14 +631,12 @@ async fn who_has_an_account_signs_in_and_joins_with_one_click() {
         .page(200)
         .assert_says("as which you are signed in");
     bob.post("/i/accept", &[]).await.redirects_to("/o/acme/members");
-    let role = numbers(
-        &portal,
-        &format!(
+    let role = portal
+        .number(&format!(
             "select role from members where org_id = {} and email_key = 'bob@x.example'",
             org.id.raw()
-        ),
-    )
-    .await;
+        ))
+        .await;
     assert_eq!(role, 50);
     let used = open(&bob, &link).await.page(410);
     used.assert_heading("You have joined Acme");
@@ -748,7 +718,7 @@ async fn declining_and_reporting_end_the_link() {
         .page(200)
         .assert_heading("Report this invitation?");
     assert_eq!(
-        numbers(&portal, "select count(*) from invite_suppressions").await,
+        portal.number("select count(*) from invite_suppressions").await,
         0,
         "the second look changes nothing"
     );
@@ -808,7 +778,7 @@ async fn looking_changes_nothing() {
     .await;
     let batch = format!(
         "/invites/bulk/{}",
-        muster::ids::BatchId::from_raw(numbers(&portal, "select max(id) from invite_batches").await)
+        muster::ids::BatchId::from_raw(portal.number("select max(id) from invite_batches").await)
     );
     let before = everything(&portal).await;
     assert!(before.contains("bob@x.example"));
@@ -892,6 +862,32 @@ async fn a_form_that_is_not_right_comes_back_filled_in() {
     join(&bob, "Bob").await.redirects_to("/o/acme/members");
 }
 
+/// Who is added by hand has nothing left to accept: the code leaves the pending ones, its mail the outbox, and its link is used.
+#[actix_web::test]
+async fn a_person_who_is_added_by_hand_has_no_open_invitation() {
+    let portal = spawn().await;
+    let (org, ann) = acme(&portal).await;
+    invite(&ann, &org, "bob@x.example", "viewer")
+        .await
+        .redirects_to("/o/acme/invites");
+    let link = portal.mail_to("bob@x.example").await.link();
+    let person = [("name", "Bob Ray"), ("email", "bob@x.example"), ("role", "member")];
+    assert_eq!(ann.post(&org.path("/members"), &person).await.status, 303);
+    let page = ann.get(&org.path("/invites")).await.page(200);
+    assert_eq!(page.find_row("bob@x.example"), None);
+    id_of(&ann, &org, "accepted", "bob@x.example").await;
+    portal.post().await;
+    assert_eq!(
+        portal
+            .number("select count(*) from outbox where subject_id is not null and state = 1")
+            .await,
+        0,
+        "a mail that invites a member would still leave"
+    );
+    let page = open(&portal.anonymous(), &link).await.page(410);
+    page.assert_says("used");
+}
+
 #[actix_web::test]
 async fn links_stay_hidden_where_the_organization_says_so() {
     let portal = spawn().await;
@@ -909,14 +905,12 @@ async fn links_stay_hidden_where_the_organization_says_so() {
     let ann = portal.sign_in(user).await;
     ann.get(&org.path("/invites")).await.page(200);
     assert_eq!(views(actions(&portal, &org).await), 2);
-    run(
-        &portal,
-        match portal.app.db.read().engine() {
+    portal
+        .run(match portal.app.db.read().engine() {
             Engine::Sqlite => "update orgs set links_visible = 0",
             Engine::Postgres => "update orgs set links_visible = false",
-        },
-    )
-    .await;
+        })
+        .await;
     let ann = portal.sign_in(user).await;
     let page = ann.get(&org.path("/invites")).await.page(200);
     page.row("bob@x.example").assert_cell("Invite Link", "–");
@@ -1146,7 +1140,7 @@ async fn five_thousand_addresses_in_one_paste() {
     result.assert_says("5,000 of 5,000 addresses invited as Member");
     for (table, wanted) in [("invitations", 5_000), ("outbox", 5_000), ("invite_batch_items", 5_000)] {
         assert_eq!(
-            numbers(&portal, &format!("select count(*) from {table}")).await,
+            portal.number(&format!("select count(*) from {table}")).await,
             wanted,
             "{table}"
         );
@@ -1243,13 +1237,11 @@ async fn groups_and_the_end_of_the_membership_come_with_the_invitation() {
     open(&bob, &link).await.page(200);
     join(&bob, "Bob").await.redirects_to("/o/acme/members");
     let end: muster::clock::Timestamp = muster::clock::Timestamp::from_secs(1_798_758_000); // 1 January 2027, 00:00 in Berlin
-    let ends = numbers(
-        &portal,
-        "select expires_at from members where email_key = 'bob@x.example'",
-    )
-    .await;
+    let ends = portal
+        .number("select expires_at from members where email_key = 'bob@x.example'")
+        .await;
     assert_eq!(ends, end.micros());
-    assert_eq!(numbers(&portal, "select count(*) from group_members").await, 1);
+    assert_eq!(portal.number("select count(*) from group_members").await, 1);
 }
 
 #[actix_web::test]
@@ -1501,7 +1493,7 @@ async fn cve_c02_accept_twice() {
     assert_eq!(codes.iter().filter(|code| **code == 303).count(), 1, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| **code == 409).count(), 49, "{codes:?}");
     assert_eq!(members(&portal, org.id).await, 2);
-    assert_eq!(numbers(&portal, "select count(*) from users").await, 2);
+    assert_eq!(portal.number("select count(*) from users").await, 2);
     assert_eq!(
         actions(&portal, &org)
             .await
@@ -1573,18 +1565,16 @@ async fn cve_c03_other_email_or_role() {
     ];
     bob.post("/i/accept", &fields).await.redirects_to("/o/acme/members");
     assert_eq!(
-        numbers(
-            &portal,
-            "select count(*) from members where email_key = 'bob@x.example' and role = 20"
-        )
-        .await,
+        portal
+            .number("select count(*) from members where email_key = 'bob@x.example' and role = 20")
+            .await,
         1
     );
     assert_eq!(
         (members(&portal, org.id).await, members(&portal, other.id).await),
         (2, 0)
     );
-    assert_eq!(numbers(&portal, "select count(*) from users").await, 2);
+    assert_eq!(portal.number("select count(*) from users").await, 2);
 }
 
 #[actix_web::test]

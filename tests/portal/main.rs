@@ -12,15 +12,22 @@
 
 mod audit;
 mod auth;
+mod boundaries;
 mod bulk;
 mod demo;
 mod enterprise;
+mod groups;
+mod guide;
 mod house;
 mod invitations;
+mod limits;
 mod matrix;
 mod members;
+mod notifications;
 mod orgs;
+mod profile;
 mod raw;
 mod shell;
 mod store;
+mod subscription;
 mod support;

@@ -80,67 +80,48 @@ async fn sql(portal: &Portal, text: String) {
     }
 }
 
-async fn number(portal: &Portal, text: String) -> i64 {
-    match &portal.app.db {
-        Db::Sqlite { read, .. } => sqlx::query_scalar(AssertSqlSafe(text))
-            .fetch_one(read)
-            .await
-            .expect("a number"),
-        Db::Postgres(pool) => sqlx::query_scalar(AssertSqlSafe(text))
-            .fetch_one(pool)
-            .await
-            .expect("a number"),
-    }
-}
-
 /// The kept counts, group sizes and search index say what the rows say.
 async fn check_kept(portal: &Portal, org: &Org) {
     let id = org.id.raw();
-    let wrong = number(
-        portal,
-        format!(
+    let wrong = portal
+        .number(format!(
             "select count(*) from (select role, status, n from member_counts where org_id = {id} and n <> 0 except
              select role, status, count(*) from members where org_id = {id} and status < 5 group by role, status) d"
-        ),
-    )
-    .await;
+        ))
+        .await;
     assert_eq!(wrong, 0, "member_counts differ from the rows");
-    let total = number(
-        portal,
-        format!("select cast(coalesce(sum(n), 0) as bigint) from member_counts where org_id = {id}"),
-    )
-    .await;
-    let rows = number(
-        portal,
-        format!("select count(*) from members where org_id = {id} and status < 5"),
-    )
-    .await;
+    let total = portal
+        .number(format!(
+            "select cast(coalesce(sum(n), 0) as bigint) from member_counts where org_id = {id}"
+        ))
+        .await;
+    let rows = portal
+        .number(format!(
+            "select count(*) from members where org_id = {id} and status < 5"
+        ))
+        .await;
     assert_eq!(total, rows);
-    let sizes = number(
-        portal,
-        format!("select count(*) from groups g where org_id = {id} and member_count <> (select count(*) from group_members gm where gm.group_id = g.id)"),
+    let sizes = portal.number(format!("select count(*) from groups g where org_id = {id} and member_count <> (select count(*) from group_members gm where gm.group_id = g.id)"),
     )
     .await;
     assert_eq!(sizes, 0, "a group's count differs from its rows");
     if let Db::Sqlite { .. } = portal.app.db {
-        let indexed = number(
-            portal,
-            format!("select count(*) from members_fts where rowid between {id} << 32 and ({id} + 1) << 32"),
-        )
-        .await;
+        let indexed = portal
+            .number(format!(
+                "select count(*) from members_fts where rowid between {id} << 32 and ({id} + 1) << 32"
+            ))
+            .await;
         assert_eq!(indexed, rows, "the search index differs from the rows");
     }
 }
 
 async fn admins(portal: &Portal, org: &Org) -> i64 {
-    number(
-        portal,
-        format!(
+    portal
+        .number(format!(
             "select count(*) from members where org_id = {} and role = 60 and status in (1, 2)",
             org.id.raw()
-        ),
-    )
-    .await
+        ))
+        .await
 }
 
 async fn act(who: &Client, org: &Org, id: MemberId, verb: &str, fields: &[(&str, &str)]) -> Answer {
@@ -209,7 +190,11 @@ async fn nobody_is_offered_what_they_may_not_do() {
     let vic = portal.member(&org, Role::Viewer, "vic").await;
     let own = ann.get(&org.path("/members")).await.page(200);
     let menus = |page: &Page, id: &str| page.all(&format!("#a-{id} > *"));
-    assert_eq!(menus(&own, &ann.id()), ["View"], "nothing against oneself");
+    assert_eq!(
+        menus(&own, &ann.id()),
+        ["View", "Set Usage Limit"],
+        "nothing against oneself"
+    );
     let by_manager = max.get(&org.path("/members")).await.page(200);
     assert_eq!(menus(&by_manager, &ann.id()), ["View"], "nothing against a higher rank");
     assert_eq!(menus(&by_manager, &vic.id()), ["View", "Deactivate"]);
@@ -477,6 +462,7 @@ async fn plans_agree(size: usize) {
                         roles: roles.clone(),
                         groups: groups_wanted.clone(),
                         words: list::words(typed),
+                        limitless: None,
                         cursor: None,
                     };
                     let wanted = expected(&people, &groups, &query);
@@ -993,27 +979,24 @@ async fn cve_c13_access_after_removal() {
         assert_eq!(bob.get(&org.path("/members")).await.status, 200);
         assert_eq!(act(&ann, &org, id, verb, &fields(&form)).await.status, 303, "{verb}");
         let (sessions, resets, open) = (
-            number(
-                &portal,
-                format!("select count(*) from sessions where user_id = {}", bob.user.raw()),
-            )
-            .await,
-            number(
-                &portal,
-                format!(
+            portal
+                .number(format!(
+                    "select count(*) from sessions where user_id = {}",
+                    bob.user.raw()
+                ))
+                .await,
+            portal
+                .number(format!(
                     "select count(*) from password_resets where user_id = {}",
                     bob.user.raw()
-                ),
-            )
-            .await,
-            number(
-                &portal,
-                format!(
+                ))
+                .await,
+            portal
+                .number(format!(
                     "select count(*) from invitations where invited_by = {} and state = 1",
                     bob.user.raw()
-                ),
-            )
-            .await,
+                ))
+                .await,
         );
         if verb == "role" {
             assert_eq!(bob.get(&org.path("/members")).await.status, 200);
@@ -1391,13 +1374,10 @@ async fn removing_ends_the_membership_and_elects_another_primary() {
     portal.clock.advance(Duration::from_secs(60));
     let in_second = portal.member(&second, Role::Member, "bob").await;
     let primaries = || {
-        number(
-            &portal,
-            format!(
-                "select count(*) from members where user_id = {} and is_primary",
-                bob.user.raw()
-            ),
-        )
+        portal.number(format!(
+            "select count(*) from members where user_id = {} and is_primary",
+            bob.user.raw()
+        ))
     };
     assert_eq!(primaries().await, 1);
     assert!(load(&portal, &first, bob.member.unwrap()).await.is_primary);
@@ -1465,18 +1445,18 @@ async fn an_administrator_adds_a_person() {
     let hash = data_encoding::HEXLOWER.encode(&muster::secret::hash_token(&token));
     let stored = match &portal.app.db {
         Db::Sqlite { .. } => {
-            number(
-                &portal,
-                format!("select count(*) from password_resets where lower(hex(token_hash)) = '{hash}'"),
-            )
-            .await
+            portal
+                .number(format!(
+                    "select count(*) from password_resets where lower(hex(token_hash)) = '{hash}'"
+                ))
+                .await
         }
         Db::Postgres(_) => {
-            number(
-                &portal,
-                format!("select count(*) from password_resets where encode(token_hash, 'hex') = '{hash}'"),
-            )
-            .await
+            portal
+                .number(format!(
+                    "select count(*) from password_resets where encode(token_hash, 'hex') = '{hash}'"
+                ))
+                .await
         }
     };
     assert_eq!(stored, 1);
@@ -1527,11 +1507,9 @@ async fn an_administrator_adds_a_person() {
         .page(422);
     page.assert_says("Acme accepts only addresses at acme.example.");
     assert_eq!(
-        number(
-            &portal,
-            "select count(*) from users where email_key = 'a@b.example'".to_owned()
-        )
-        .await,
+        portal
+            .number("select count(*) from users where email_key = 'a@b.example'".to_owned())
+            .await,
         0,
         "nothing is left of a refusal"
     );

@@ -265,6 +265,16 @@ async fn an_archived_organization_is_read_only() {
         .await
         .page(200)
         .assert_says("Archived Acme");
+    // Reading works, and nothing is offered that would be refused.
+    let page = ann.get(&org.path("/settings")).await.page(200);
+    assert_eq!(page.value("name").as_deref(), Some("Acme"));
+    assert_eq!(page.count("main fieldset[disabled]"), 4);
+    assert_eq!(page.count("main form button"), 0);
+    ann.get(&org.path("/policies"))
+        .await
+        .page(200)
+        .assert_heading("Policies");
+    ann.get(&org.path("/getting-started")).await.page(200);
     eve.post("/e/organizations/acme/archive", &[]).await.page(409);
     eve.get("/e/organizations/acme/archive").await.page(409);
     eve.post("/e/organizations/acme/restore", &[])

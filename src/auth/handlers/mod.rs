@@ -1,5 +1,6 @@
 //! HTTP in, HTTP out, by what the pages are about.
 
+pub mod pictures;
 pub mod profile;
 pub mod resets;
 pub mod security;

@@ -133,7 +133,8 @@ async fn view(app: &App, ctx: &Ctx, me: &SignedIn, account: &Account, errors: &F
     let mut db = app.db.read();
     let now = app.clock.now();
     let home = account::memberships(&mut db, account.id).await?.into_iter().next();
-    let zone = Zone::find_or_utc(&home.map_or_else(|| "UTC".to_owned(), |first| first.zone));
+    let home = Zone::find_or_utc(&home.map_or_else(|| "UTC".to_owned(), |first| first.zone));
+    let zone = me.person.display.zone.clone().unwrap_or(home);
     let tz = zone.tz();
     let sessions = session::list(&mut db, account.id, now).await?;
     let sessions = sessions.into_iter().map(|one| {

@@ -35,7 +35,7 @@ pub struct At {
 }
 
 async fn window(app: &App, by: &Can<InviteCreate>, ctx: &Ctx, form: &BulkForm) -> Result<Bulk> {
-    let groups = bulk::groups_for(&mut app.db.read(), by).await?;
+    let groups = bulk::groups_for(&mut app.db.read(), by, app.clock.now()).await?;
     let role = Role::find(&form.role).unwrap_or(by.org().default_role);
     Ok(Bulk {
         l: shell::org(app, ctx, by, "Bulk User Invite", Tab::Invites).await?,

@@ -235,6 +235,14 @@ fn refused(
             None,
         ),
         Standing::Outside(sentence) => (409, "This address cannot join".to_owned(), sentence.clone(), None),
+        Standing::Full => (
+            409,
+            format!("{name} has no seat left"),
+            format!(
+                "All its seats are taken. Your invitation stays open: ask {inviter} for a seat and open the link again."
+            ),
+            None,
+        ),
     };
     let outcome = Outcome {
         l: shell::card(app, ctx, &title),
@@ -487,6 +495,10 @@ impl From<Standing> for Error {
     fn from(standing: Standing) -> Self {
         Self::conflict(match standing {
             Standing::Outside(sentence) => sentence,
+            Standing::Full => {
+                "All seats of this organization are taken. Your invitation stays open: ask for a seat and try again."
+                    .to_owned()
+            }
             Standing::Expired => "This invitation has expired. Ask for a new one.".to_owned(),
             Standing::Archived => "This organization is archived, and nobody can join it at the moment.".to_owned(),
             Standing::Member => "You are a member of this organization already.".to_owned(),

@@ -50,7 +50,7 @@ pub async fn index(app: Data<App>, by: Can<InviteCreate>, ctx: Ctx, query: Query
 }
 
 async fn empty_form(app: &App, by: &Can<InviteCreate>) -> Result<Single> {
-    let groups = bulk::groups_for(&mut app.db.read(), by).await?;
+    let groups = bulk::groups_for(&mut app.db.read(), by, app.clock.now()).await?;
     Ok(Single {
         offer: Offer::new(&invitation::roles_for(by), &groups, by.org().default_role, "", ""),
         ..Single::default()
@@ -137,7 +137,7 @@ async fn build(app: &App, by: &Can<InviteCreate>, ctx: &Ctx, asked: &IndexQuery,
         l,
         partial: ctx.hx.on,
         organization: org.name.clone(),
-        zone: org.zone.name().to_owned(),
+        zone: by.zone().name().to_owned(),
         valid: org
             .invite_days
             .map_or_else(String::new, |days| plural(days, "day", "days")),
@@ -195,7 +195,7 @@ async fn is_view_recorded(app: &App, by: &Can<InviteCreate>, now: Timestamp) -> 
 fn show(app: &App, by: &Can<InviteCreate>, of: &Invitation, shows_links: bool, now: Timestamp) -> Row {
     let may = invitation::may_handle(by, of.role);
     let link = (shows_links && may).then(|| links::invitation(&app.settings, &app.keys, of.id, of.generation));
-    Row::new(of, by.org(), link, may, now)
+    Row::new(of, by.org(), by.zone(), link, may, now)
 }
 
 /// The row after an action, as the table shows it.
@@ -262,7 +262,7 @@ async fn refused(
     field: &'static str,
     message: String,
 ) -> Result<HttpResponse> {
-    let groups = bulk::groups_for(&mut app.db.read(), by).await?;
+    let groups = bulk::groups_for(&mut app.db.read(), by, app.clock.now()).await?;
     let role = crate::access::Role::find(&form.role).unwrap_or(by.org().default_role);
     let of = |name: &str| if field == name { message.clone() } else { String::new() };
     let known = matches!(field, "email" | "role" | "until") || (field == "group" && !groups.is_empty());

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod guests;
+pub mod into_group;
 pub mod invites;
 pub mod mine;
 

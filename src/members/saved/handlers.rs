@@ -176,6 +176,9 @@ fn in_words(list: &str) -> String {
             "groups",
         ));
     }
+    if query.limitless.is_some() {
+        parts.push("no limit".to_owned());
+    }
     parts.push(members::order_in_words(query.order).to_owned());
     parts.join(", ")
 }

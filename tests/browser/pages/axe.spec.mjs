@@ -102,6 +102,30 @@ test("members: table, menus, dialogs, one person", async ({ me, person, accounts
   await visit(me, `${one}/removal`, "remove-page");
 });
 
+test("groups: list, page, forms, dialogs", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.openTab(me, "Groups");
+  const groups = me.page.url().replace(/\?.*/, "");
+  await visit(me, groups, "groups");
+  await visit(me, `${groups}?q=nothing-has-this-name`, "groups-empty");
+  await visit(me, `${groups}/new`, "groups-new");
+  await me.page.goto(groups);
+  await me.hands.activate(me.page.getByRole("link", { name: "Engineering", exact: true }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "Engineering" })).toBeVisible();
+  const one = me.page.url().replace(/\?.*/, "");
+  await inspect(me, "group");
+  await me.hands.activate(steps.actionsOf(me, "Mateus Carvalho"));
+  await inspect(me, "group-row-menu");
+  await me.hands.activate(me.page.getByRole("link", { name: "Set end date" }).locator("visible=true"));
+  await expect(me.page.getByRole("dialog", { name: "Set end date" })).toBeVisible();
+  await inspect(me, "group-end-dialog");
+  for (const page of ["members/new", "cards", "edit", "deletion", "invitations"]) {
+    await visit(me, `${one}/${page}`, `group-${page.replace("/", "-")}`);
+  }
+});
+
 test("bulk: selection, dry run, result, saved views", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);
@@ -168,12 +192,48 @@ test("the rest of an organization, and one's own pages", async ({ me, portal, ac
   await steps.manageOrganization(me, admin);
   const organization = `${portal.url}/o/${steps.slug(me)}`;
   await visit(me, `${organization}/settings`, "settings");
+  await visit(me, `${organization}/policies`, "policies");
+  await visit(me, `${organization}/getting-started`, "getting-started");
+  await visit(me, `${portal.url}/me/notifications`, "notifications");
+  await visit(me, `${portal.url}/me/notifications/preferences`, "notification-preferences");
+  await visit(me, `${portal.url}/help`, "help");
   await visit(me, `${organization}/audit`, "audit");
   await visit(me, `${organization}/members/mem_unknown`, "error-404-inside", 404);
   await visit(me, `${portal.url}/me`, "profile");
   await visit(me, `${portal.url}/me/security`, "security");
   await visit(me, `${portal.url}/me/invitations`, "my-invitations");
   await visit(me, `${portal.url}/organizations?q=a`, "find-organization");
+});
+
+test("limits: the page, the dialog, one group, one request", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const organization = me.page.url().replace(/\/members.*/, "");
+  await me.page.goto(`${organization}/members`);
+  await steps.act(me, "Farid Haddad", "Set Usage Limit");
+  await expect(me.page.getByRole("dialog", { name: "Set Usage Limit" })).toBeVisible();
+  await inspect(me, "limit-dialog");
+  await me.page.goto(`${organization}/members?q=Farid`);
+  const member = await steps.member(me, "Farid Haddad").getByRole("link", { name: "Farid Haddad" }).getAttribute("href");
+  await visit(me, `${new URL(member, organization).href}/limit`, "limit-page");
+  await visit(me, `${organization}/limits`, "limits");
+  const request = await me.page.getByRole("link", { name: /^Answer/ }).first().getAttribute("href");
+  const group = await me.page.getByRole("link", { name: "Engineering" }).getAttribute("href");
+  await visit(me, new URL(request, organization).href, "limit-request");
+  await visit(me, new URL(group, organization).href, "limit-group");
+});
+
+test("limits: own limits, defaults with their preview, asking for more", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const organization = me.page.url().replace(/\/members.*/, "");
+  await visit(me, `${organization}/limits/members`, "limit-members");
+  await visit(me, `${organization}/limits/defaults`, "limit-defaults");
+  const changed = "monthly_mode=amount&monthly=300&daily_mode=inherit&enforcement=hard&step=preview&version=2";
+  await visit(me, `${organization}/limits/defaults?${changed}`, "limit-preview");
+  await visit(me, `${organization}/limits/request`, "limit-ask");
 });
 
 test("the Enterprise Portal", async ({ me, portal, accounts, signIn }) => {

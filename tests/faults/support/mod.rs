@@ -58,15 +58,6 @@ impl Portal {
             .unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    /// Runs a statement past the verbs.
-    pub async fn run(&self, text: &'static str) -> u64 {
-        sqlx::query(text)
-            .execute(self.writer())
-            .await
-            .unwrap_or_else(|error| panic!("{text}: {error}"))
-            .rows_affected()
-    }
-
     fn writer(&self) -> &sqlx::SqlitePool {
         match &self.app.db {
             muster::db::Db::Sqlite { write, .. } => write,

@@ -70,7 +70,7 @@ fn cells(world: &World) -> Vec<Cell> {
                     if place == Place::Missing && thing != Thing::Fitting {
                         continue;
                     }
-                    let is_own = route.target == Target::Session
+                    let is_own = matches!(route.target, Target::Session | Target::Notification)
                         || (route.needs == Needs::SignIn && route.target == Target::Invitation);
                     if is_own && thing == Thing::Fitting && caller.user.is_none() {
                         continue; // nobody has nothing
@@ -80,7 +80,9 @@ fn cells(world: &World) -> Vec<Cell> {
                         continue; // on a stage
                     }
                     let path = path(world, caller, route.path, route.target, place, thing);
-                    for &way in ways {
+                    // What is refused alike for every wrong object is asked in every way for one of them.
+                    let told = thing == Thing::Fitting || (place == Place::Own && thing == Thing::Foreign);
+                    for &way in if told { ways } else { &ways[..1] } {
                         cells.push(Cell {
                             route: number,
                             caller: who,

@@ -1,7 +1,7 @@
 //! What every caller must see, by rule from the route table. The handlers know nothing of this file.
 
 use muster::{
-    access::Permission,
+    access::{GroupDuty, Permission},
     web::routes::{Needs, Route, Target},
 };
 
@@ -16,12 +16,14 @@ pub enum Standing {
     Ended,
     /// A member with the role of this name.
     Role(&'static str),
+    /// A member with the role of this name who leads the group of the test.
+    Lead(&'static str),
     /// Someone with the role of this name over the enterprise.
     Enterprise(&'static str),
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 14] = [
+pub const PERMITTED: [(Permission, &str); 20] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
@@ -31,9 +33,18 @@ pub const PERMITTED: [(Permission, &str); 14] = [
     (Permission::MemberDisable, "administrator enterprise"),
     (Permission::RoleAssign, "administrator enterprise"),
     (Permission::InviteCreate, "manager administrator enterprise"),
-    (Permission::GroupManage, "administrator enterprise"),
+    (Permission::GroupManage, "manager administrator enterprise"),
     (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::SettingsRead, "administrator auditor billing enterprise"),
+    (Permission::BillingManage, "administrator billing enterprise"),
     (Permission::AuditRead, "administrator auditor enterprise"),
+    (Permission::LimitSet, "administrator billing enterprise"),
+    (Permission::LimitDefault, "administrator billing enterprise"),
+    (Permission::LimitDecide, "manager administrator billing enterprise"),
+    (
+        Permission::LimitRequest,
+        "viewer member developer manager administrator",
+    ),
     (Permission::EnterpriseRead, "auditor billing enterprise"),
     (Permission::OrgManage, "enterprise"),
     (Permission::EnterpriseSettings, "enterprise"),
@@ -101,25 +112,30 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
             .find(|(of, _)| *of == permission)
             .map_or("", |(_, names)| names);
         match standing {
-            Standing::Role(name) | Standing::Enterprise(name) => names.split(' ').any(|known| known == name),
+            Standing::Role(name) | Standing::Lead(name) | Standing::Enterprise(name) => {
+                names.split(' ').any(|known| known == name)
+            }
             _ => false,
         }
     };
     if standing == Standing::SignedOut && route.needs != Needs::Nothing {
         return Expect::SignIn;
     }
+    let knows = match standing {
+        Standing::Enterprise(_) => place != Place::Missing,
+        Standing::Role(_) | Standing::Lead(_) | Standing::Ended => place == Place::Own,
+        Standing::Elsewhere | Standing::SignedOut => false,
+    };
     match route.needs {
         Needs::Nothing | Needs::SignIn => {}
-        Needs::InOrg(permission) => {
-            let knows = match standing {
-                Standing::Enterprise(_) => place != Place::Missing,
-                Standing::Role(_) | Standing::Ended => place == Place::Own,
-                Standing::Elsewhere | Standing::SignedOut => false,
-            };
-            if !knows {
-                return Expect::NoPlace;
-            }
-            if !permitted(permission) {
+        Needs::InOrg(_) | Needs::InGroup(_) if !knows => return Expect::NoPlace,
+        Needs::InOrg(permission) if !permitted(permission) => return Expect::Denied,
+        Needs::InOrg(_) => {}
+        Needs::InGroup(duty) => {
+            // A lead is let into the own group alone, and learns nothing of any other id.
+            let leads = matches!(standing, Standing::Lead(_)) && thing == Thing::Fitting;
+            let reads = duty == GroupDuty::Read && matches!(standing, Standing::Enterprise(_));
+            if !(leads || reads || permitted(Permission::GroupManage)) {
                 return Expect::Denied;
             }
         }
@@ -127,6 +143,13 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         Needs::Enterprise(_) => {}
     }
     match route.target {
+        // Whoever shares an organization with its person may see a picture, and the enterprise sees all.
+        Target::Picture => match (standing, thing) {
+            (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign) | (Standing::Role(_), Thing::Fitting) => {
+                Expect::Allowed
+            }
+            _ => Expect::NoThing,
+        },
         Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
         Target::None => Expect::Allowed,
         Target::Token if thing == Thing::Fitting && route.path != "/setup/{token}" => Expect::Allowed,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use muster::{
-    access::Role,
-    ids::UserId,
+    access::{GroupCan, Role, inside, permission},
+    groups,
+    ids::{MemberId, UserId},
     mail::links,
     web::routes::{Needs, Route, Target},
 };
@@ -36,6 +37,20 @@ enum Before {
     CodeSent,
     /// Some minutes have passed since the invitation.
     Later,
+    /// The member stands in no group.
+    OutOfGroup,
+    /// The member's time in the group has an end.
+    EndsSoon,
+    /// The member leads the group.
+    Leads,
+    /// Default limits count for everybody.
+    Limited,
+    /// The member asks for a higher limit.
+    Asked,
+    /// The member has a limit with an end date.
+    Raised,
+    /// The caller has a picture.
+    Pictured,
 }
 
 /// A request that succeeds, and what its chain holds then.
@@ -43,6 +58,9 @@ struct Example {
     before: Before,
     fields: &'static [(&'static str, &'static str)],
 }
+
+/// A value that stands for a file, which is sent as such.
+const PICTURE: &str = "{a picture}";
 
 const PASSWORD: &str = "seven green kettles whistle at dawn";
 
@@ -63,6 +81,19 @@ fn example(route: &Route) -> Option<Example> {
             ],
         ),
         ("POST", "/me") => (B::Nothing, &[("name", "Robin Sparrow")]),
+        ("POST", "/me/display") => (
+            B::Nothing,
+            &[
+                ("theme", "dark"),
+                ("density", "compact"),
+                ("zone", "Europe/Oslo"),
+                ("locale", "en-US"),
+            ],
+        ),
+        ("POST", "/me/picture") => (B::Nothing, &[("picture", PICTURE)]),
+        ("POST", "/me/picture/removal") => (B::Pictured, &[]),
+        ("POST", "/me/notifications/read" | "/me/notifications/{notification}/read") => (B::Nothing, &[]),
+        ("POST", "/me/notifications/preferences") => (B::Nothing, &[("portal.membership.added", "1")]),
         ("POST", "/me/address/code") => (B::Unproved, &[]),
         ("POST", "/me/address/confirmation") => (B::CodeSent, &[("code", "{code}")]),
         ("POST", "/me/password") => (
@@ -128,6 +159,86 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/{member}/disablement" | "/o/{org}/members/{member}/removal") => {
             (B::Nothing, &[("confirm", "ordinary@{word}-people.example")])
         }
+        ("POST", "/o/{org}/groups") => (B::Nothing, &[("name", "Night shift"), ("kind", "team")]),
+        ("POST", "/o/{org}/groups/rules") => (B::Nothing, &[("leads_invite", "1")]),
+        ("POST", "/o/{org}/groups/{group}") => (B::Nothing, &[("description", "For the {word} people")]),
+        ("POST", "/o/{org}/groups/{group}/cards") => (B::Nothing, &[("order", "members"), ("show", "members")]),
+        ("POST", "/o/{org}/groups/{group}/deletion") => (B::Nothing, &[("confirm", "{word} inner circle")]),
+        ("POST", "/o/{org}/groups/{group}/members") => (B::Nothing, &[("member", "{keeper}")]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/end") => (B::Nothing, &[("until", "2030-12-31")]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/extension") => (B::EndsSoon, &[]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/lead/end") => (B::Leads, &[]),
+        (
+            "POST",
+            "/o/{org}/groups/{group}/members/{member}/lead" | "/o/{org}/groups/{group}/members/{member}/removal",
+        ) => (B::Nothing, &[]),
+        ("POST", "/o/{org}/groups/{group}/members/{member}/restoration") => (B::OutOfGroup, &[]),
+        ("POST", "/o/{org}/groups/{group}/invitations") => (
+            B::Nothing,
+            &[("email", "new@{word}-guests.example"), ("role", "member")],
+        ),
+        ("POST", "/o/{org}/members/{member}/groups") => (B::OutOfGroup, &[("group", "{group}")]),
+        ("POST", "/o/{org}/members/{member}/limit") => (
+            B::Nothing,
+            &[
+                ("monthly_mode", "amount"),
+                ("monthly", "1,000"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "hard"),
+            ],
+        ),
+        ("POST", "/o/{org}/members/{member}/limit/raise/end") => (B::Raised, &[]),
+        ("POST", "/o/{org}/limits/defaults") => (
+            B::Nothing,
+            &[
+                ("monthly_mode", "amount"),
+                ("monthly", "300"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "hard"),
+                ("apply", "everyone"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/groups") => (
+            B::Nothing,
+            &[
+                ("group", "{group}"),
+                ("monthly_mode", "amount"),
+                ("monthly", "300"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "hard"),
+                ("pool_monthly_mode", "inherit"),
+                ("pool_daily_mode", "inherit"),
+                ("pool_enforcement", "hard"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/pool") => (
+            B::Nothing,
+            &[
+                ("monthly_mode", "amount"),
+                ("monthly", "30000"),
+                ("daily_mode", "inherit"),
+                ("enforcement", "soft"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/settings") => (
+            B::Nothing,
+            &[
+                ("unit", "EUR"),
+                ("conflict", "lowest"),
+                ("anchor_day", "15"),
+                ("week_start", "7"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/limits/request") => (
+            B::Limited,
+            &[("window", "daily"), ("amount", "90"), ("reason", "A large order")],
+        ),
+        ("POST", "/o/{org}/limits/requests/{request}/approval") => (B::Asked, &[("amount", "400")]),
+        ("POST", "/o/{org}/limits/requests/{request}/refusal") => (B::Asked, &[("answer", "Not this month")]),
         ("POST", "/o/{org}/members/selection") => (B::Nothing, &[("member", "{member}")]),
         ("POST", "/o/{org}/members/export") => (B::Nothing, &[("member", "{member}"), ("format", "xlsx")]),
         ("POST", "/o/{org}/members/bulk/groups" | "/o/{org}/members/bulk/groups/check") => (
@@ -166,6 +277,20 @@ fn example(route: &Route) -> Option<Example> {
                 ("support_contact", "help@halden.example"),
             ],
         ),
+        ("POST", "/o/{org}/subscription") => (
+            B::Nothing,
+            &[("version", "0"), ("plan", "Team {word}"), ("seats", "500")],
+        ),
+        ("POST", "/o/{org}/training") => (
+            B::Nothing,
+            &[
+                ("version", "0"),
+                ("title", "First steps"),
+                ("url", "https://learn.example.com/"),
+                ("description", ""),
+            ],
+        ),
+        ("POST", "/o/{org}/getting-started/dismissal" | "/o/{org}/getting-started/dismissal/end") => (B::Nothing, &[]),
         ("POST", "/e/organizations") => (
             B::Nothing,
             &[
@@ -197,7 +322,14 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 11] = [
+const UNRECORDED: [(&str, &str); 15] = [
+    ("/me/notifications/read", "a mark for oneself"),
+    ("/me/notifications/{notification}/read", "a mark for oneself"),
+    ("/o/{org}/getting-started/dismissal", "it puts a card away, for oneself"),
+    (
+        "/o/{org}/getting-started/dismissal/end",
+        "it calls the card back, for oneself",
+    ),
     ("/preferences/theme", "a taste, not a deed"),
     ("/password/strength", "it answers and keeps nothing"),
     (
@@ -233,6 +365,8 @@ pub fn fields(route: &Route) -> Vec<(String, String)> {
 /// A new organization with a browser of one kind of caller.
 struct Stage {
     site: Site,
+    /// The caller's membership, for a lead.
+    own: Option<MemberId>,
     word: String,
     email: String,
     user: Option<UserId>,
@@ -244,6 +378,7 @@ async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usiz
     let word = format!("stage{number}");
     let site = site(portal, &format!("Stage {number}"), &word).await;
     let email = format!("caller@{word}.example");
+    let mut own = None;
     let user = match (kind, enterprise_role(kind)) {
         ("anonymous", _) => None,
         ("elsewhere", _) => {
@@ -251,6 +386,12 @@ async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usiz
             Some(join(portal, &cedar, Role::Member, &email, None).await.0)
         }
         (_, Some(role)) => Some(portal.enterprise_member(role, &email).await.user),
+        ("lead", _) => {
+            let (user, member) = join(portal, &site.org, Role::Member, &email, None).await;
+            world::make_lead(portal, &site, member).await;
+            own = Some(member);
+            Some(user)
+        }
         _ => Some(
             join(portal, &site.org, Role::find(kind).expect("a role"), &email, None)
                 .await
@@ -274,6 +415,7 @@ async fn stage(portal: &Portal, http: &reqwest::Client, kind: &str, number: usiz
     let cookie = if cookie.is_empty() { visit } else { cookie };
     Stage {
         site,
+        own,
         word,
         email,
         user,
@@ -317,6 +459,48 @@ impl Stage {
                     &format!("update orgs set state = 2 where id = {}", self.site.org.id.raw()),
                 )
                 .await;
+            }
+            Before::OutOfGroup | Before::EndsSoon => {
+                let (group, member): (_, MemberId) = (self.site.group, self.site.member.parse().expect("an id"));
+                let now = portal.clock.now();
+                let mut tx = db.write().await.expect("a transaction");
+                let can = inside::<permission::GroupManage>(&mut tx, portal.operator(), self.site.org.id)
+                    .await
+                    .expect("a proof");
+                if before == Before::OutOfGroup {
+                    groups::remove_member(&mut tx, &can, group, member, now)
+                        .await
+                        .expect("out of the group");
+                } else {
+                    let end = Some(now.plus(Duration::from_secs(86_400)));
+                    groups::belonging::set_end(&mut tx, &GroupCan::managing(&can, group), member, end, now)
+                        .await
+                        .expect("an end");
+                }
+                tx.commit().await.expect("a commit");
+            }
+            Before::Leads => world::make_lead(portal, &self.site, self.site.member.parse().expect("an id")).await,
+            Before::Limited => world::limit_everybody(portal, &self.site.org).await,
+            Before::Asked => {
+                self.site.request = world::ask_for_more(portal, &self.site.org, self.site.user).await;
+            }
+            Before::Raised => {
+                let org = self.site.org.id.raw();
+                let member: MemberId = self.site.member.parse().expect("an id");
+                let ends = portal.clock.now().plus(Duration::from_secs(86_400)).micros();
+                raw(
+                    db,
+                    &format!(
+                        "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, valid_until, set_by, set_at)
+                         values ({}, {org}, 5, {}, 3, 500000000, 0, {ends}, 'Keeper', 0)",
+                        org << 32 | 900_000,
+                        member.raw()
+                    ),
+                )
+                .await;
+            }
+            Before::Pictured => {
+                world::picture(portal, self.user.expect("a person")).await;
             }
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {
@@ -369,6 +553,7 @@ fn allowed(route: &Route) -> Vec<&'static str> {
         Needs::Nothing if route.path.starts_with("/i/") || route.path == "/reset" => vec!["anonymous"],
         Needs::Nothing => vec!["anonymous", "member"],
         Needs::SignIn => vec!["member", "enterprise", "elsewhere"],
+        Needs::InGroup(_) => vec!["enterprise", "administrator", "manager", "lead"],
         Needs::InOrg(permission) | Needs::Enterprise(permission) => {
             let names = PERMITTED
                 .iter()
@@ -397,6 +582,7 @@ async fn act(
             invite(portal, &host, &stage.email).await.0
         }
         (Target::Session, Some(user)) => world::another_session(portal, user).await,
+        (Target::Notification, Some(user)) => world::notification(portal, user).await,
         (Target::Mail, _) => some_mail(portal, &stage.site.org).await,
         (Target::View, Some(user)) => world::view(portal, &stage.site.org, user, "own").await,
         (Target::Job, _) => {
@@ -419,11 +605,17 @@ async fn act(
         _ => String::new(),
     };
     let site = &stage.site;
+    // A lead steps down; that other leads do so is decided by whoever manages groups.
+    let member = match stage.own {
+        Some(own) if example.before == Before::Leads => own.to_string(),
+        _ => site.member.clone(),
+    };
     let path = route
         .path
         .replace("{org}", &site.org.slug)
         .replace("{organization}", &site.org.slug)
-        .replace("{member}", &site.member)
+        .replace("{member}", &member)
+        .replace("{group}", &site.group.to_string())
         .replace(
             "{invitation}",
             if route.needs == Needs::SignIn {
@@ -433,10 +625,12 @@ async fn act(
             },
         )
         .replace("{session}", &own)
+        .replace("{notification}", &own)
         .replace("{mail}", &own)
         .replace("{job}", &own)
         .replace("{view}", &own)
-        .replace("{batch}", &site.batch);
+        .replace("{batch}", &site.batch)
+        .replace("{request}", &site.request);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
         .await
         .concat();
@@ -444,10 +638,11 @@ async fn act(
         text.replace("{word}", &stage.word)
             .replace("{me}", &stage.email)
             .replace("{slug}", &site.org.slug)
+            .replace("{group}", &site.group.to_string())
+            .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)
             .replace("{member}", &site.member)
             .replace("{invitation}", &site.invitation)
-            .replace("{group}", &site.group)
             .replace("{enterprise}", &version)
     };
     let mut request = http
@@ -466,7 +661,13 @@ async fn act(
             .iter()
             .map(|(name, value)| (*name, fill(value)))
             .collect();
-        request = request.form(&fields);
+        request = if example.fields.iter().any(|(_, value)| *value == PICTURE) {
+            let (kind, body) =
+                crate::support::multipart(&[], Some(("picture", "me.png", &crate::support::png(300, 200))));
+            request.header("content-type", kind).body(body)
+        } else {
+            request.form(&fields)
+        };
     }
     let seen = send(request).await;
     let what = format!(

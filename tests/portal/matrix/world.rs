@@ -5,19 +5,30 @@ use std::time::Duration;
 use muster::{
     access::{EnterpriseRole, Role, inside, permission},
     app::Settings,
+    auth::{account, profile},
     bulk::{
-        self, Kind,
+        self, Kind as BulkKind,
         job::{Meant, Order},
     },
     clock::Timestamp,
     groups,
-    ids::{BatchId, InvitationId, JobId, MailId, MemberId, SessionId, UserId, ViewId},
+    ids::{
+        BatchId, GroupId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, SessionId, UserId,
+        ViewId,
+    },
     invitations::{self, Desk, Terms},
+    limits::{
+        Choice, Enforcement, Value,
+        amount::Amount,
+        defaults::{self, Defaults},
+        request,
+    },
     mail::{address::Address, links},
     members::{
         member::{self, NewMember, Source},
         picks::Selection,
     },
+    notifications::{self, Kind, News},
     web::routes::{Route, Target},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
@@ -34,6 +45,8 @@ pub struct Caller {
     pub csrf: String,
     /// Another session of the same person.
     pub session: String,
+    /// Something that the person was told.
+    pub notification: String,
 }
 
 /// An organization and what belongs to it.
@@ -44,9 +57,17 @@ pub struct Site {
     pub batch: String,
     pub job: String,
     pub view: String,
-    pub group: String,
+    pub group: GroupId,
+    /// A member who stands in no group.
+    pub keeper: String,
+    /// A request for a higher limit, where one was made.
+    pub request: String,
     pub link: String,
     pub reset: String,
+    /// The account of the ordinary member.
+    pub user: UserId,
+    /// The key of the member's picture.
+    pub picture: String,
     /// What only this organization's people may read.
     pub canaries: Vec<String>,
 }
@@ -106,8 +127,12 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
     })
     .await;
     let http = client();
-    let own = site(&portal, "Acme Instruments", "acme").await;
-    let foreign = site(&portal, "Zyzzyva Works", "zyzzyva").await;
+    let mut own = site(&portal, "Acme Instruments", "acme").await;
+    let mut foreign = site(&portal, "Zyzzyva Works", "zyzzyva").await;
+    for site in [&mut own, &mut foreign] {
+        site.request = ask_for_more(&portal, &site.org, site.user).await;
+        site.canaries.push(site.request.clone());
+    }
     let elsewhere = portal.org("Cedar").await;
     let mut people: Vec<(&'static str, Standing, Option<UserId>)> = Vec::new();
 
@@ -132,6 +157,9 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
         .await
         .user;
     people.push(("enterprise", Standing::Enterprise("enterprise"), Some(boss)));
+    let (lead, member) = join(&portal, &own.org, Role::Member, "lead@acme.example", None).await;
+    make_lead(&portal, &own, member).await;
+    people.push(("lead", Standing::Lead("member"), Some(lead)));
 
     let ends = portal.clock.now().plus(Duration::from_secs(1));
     for name in ["suspended", "disabled", "ended", "removed"] {
@@ -170,6 +198,7 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
             cookie,
             csrf,
             session,
+            notification: notification(&portal, user).await,
         });
     }
     let visit = |cookie: &str| {
@@ -200,6 +229,7 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
             cookie,
             csrf,
             session,
+            notification: String::new(),
         });
     }
     let mail = some_mail(&portal, &own.org).await;
@@ -310,7 +340,7 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     let org = portal.org(name).await;
     let email = format!("ordinary@{word}-people.example");
     let (user, member) = join(portal, &org, Role::Member, &email, None).await;
-    join(
+    let (_, keeper) = join(
         portal,
         &org,
         Role::Administrator,
@@ -330,6 +360,15 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     let group_id = groups::create(&mut tx, &can, &group, groups::Kind::Team, now)
         .await
         .expect("a group");
+    groups::add_members(&mut tx, &can, group_id, &[member], now)
+        .await
+        .expect("a member");
+    let can = inside::<permission::OrgSettings>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    muster::orgs::leads::set_may_invite(&mut tx, &can, true, now)
+        .await
+        .expect("leads may invite");
     tx.commit().await.expect("a commit");
     let job = job(portal, &org, "deactivate", &member.to_string(), false).await;
     let view = view(portal, &org, user, "member").await;
@@ -348,6 +387,7 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         group_id.to_string(),
     ];
     let reset = reset(portal, user).await;
+    let picture = picture(portal, user).await;
     Site {
         org,
         member: member.to_string(),
@@ -355,11 +395,64 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         batch,
         job,
         view,
-        group: group_id.to_string(),
+        group: group_id,
+        keeper: keeper.to_string(),
+        request: String::new(),
         link,
         reset,
+        user,
+        picture,
         canaries,
     }
+}
+
+/// Puts a member into the group of a site, as its lead.
+pub async fn make_lead(portal: &Portal, site: &Site, member: MemberId) {
+    let now = portal.clock.now();
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::GroupManage>(&mut tx, portal.operator(), site.org.id)
+        .await
+        .expect("a proof");
+    groups::add_members(&mut tx, &can, site.group, &[member], now)
+        .await
+        .expect("added");
+    groups::belonging::make_lead(&mut tx, &can, site.group, member, now)
+        .await
+        .expect("a lead");
+    tx.commit().await.expect("a commit");
+}
+
+/// Gives the organization default limits.
+pub async fn limit_everybody(portal: &Portal, org: &Org) {
+    let amount = |credits| Choice::Set(Value::Amount(Amount::credits(credits)));
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::LimitDefault>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let new = Defaults {
+        month: amount(250),
+        day: amount(25),
+        enforcement: Enforcement::Hard,
+    };
+    defaults::set(&mut tx, &can, &new, 0, false, portal.clock.now())
+        .await
+        .expect("defaults");
+    tx.commit().await.expect("a commit");
+}
+
+/// Lets a member ask for more where there are default limits; the request's id.
+pub async fn ask_for_more(portal: &Portal, org: &Org, user: UserId) -> String {
+    limit_everybody(portal, org).await;
+    let client = portal.sign_in(user).await;
+    let fields = [("window", "monthly"), ("amount", "500"), ("reason", "A large order")];
+    client
+        .post(&org.path("/limits/request"), &fields)
+        .await
+        .redirects_to(&org.path("/limits/request"));
+    let open = request::list_open(&mut portal.app.db.read(), org.id, portal.clock.now())
+        .await
+        .expect("requests");
+    open.first().expect("a request").id.to_string()
 }
 
 /// Invites an address; the invitation's id and the token of its link.
@@ -412,9 +505,9 @@ async fn batch(portal: &Portal, org: &Org, word: &str) -> String {
 
 /// An act on one member that has been ordered, or has been done; its id.
 pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bool) -> String {
-    let kind = Kind::find(kind).expect("a kind");
+    let kind = BulkKind::find(kind).expect("a kind");
     let meant = match kind {
-        Kind::Resend => Meant::Invitations(vec![subject.parse().expect("an id")]),
+        BulkKind::Resend => Meant::Invitations(vec![subject.parse().expect("an id")]),
         _ => Meant::Members(Selection::Ids(vec![subject.parse().expect("an id")])),
     };
     let mut tx = portal.app.db.write().await.expect("a transaction");
@@ -468,6 +561,39 @@ pub async fn reset(portal: &Portal, user: UserId) -> String {
     links::reset_token(&portal.app.keys, id, now).expose().to_owned()
 }
 
+/// Gives the person a picture; its key.
+pub async fn picture(portal: &Portal, user: UserId) -> String {
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let account = account::find(&mut tx, user).await.expect("a look").expect("an account");
+    let made = profile::prepare(crate::support::png(300, 200))
+        .await
+        .expect("a picture");
+    profile::set_picture(&mut tx, &portal.operator(), &account, made, portal.clock.now())
+        .await
+        .expect("a picture");
+    let key = profile::find(&mut tx, user).await.expect("a profile").picture;
+    tx.commit().await.expect("a commit");
+    key
+}
+
+/// Tells the person something; its id.
+pub async fn notification(portal: &Portal, user: UserId) -> String {
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let news = News {
+        to: user,
+        org: None,
+        subject: "Your role is another one.".to_owned(),
+        link: "/me".to_owned(),
+        mail: None,
+    };
+    notifications::notify(&mut tx, Kind::RoleChanged, news, portal.clock.now())
+        .await
+        .expect("a notification");
+    let list = notifications::list(&mut tx, user, None, true, 1).await.expect("a list");
+    tx.commit().await.expect("a commit");
+    list.first().expect("a notification").id.to_string()
+}
+
 /// The id of a mail of the organization.
 pub async fn some_mail(portal: &Portal, org: &Org) -> String {
     let rows = muster::mail::outbox::list(&mut portal.app.db.read(), None, None, 10_000)
@@ -507,9 +633,17 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             .iter()
             .find(|other| other.user.is_some() && other.user != caller.user)
     };
+    let group = || {
+        pick(
+            &site.group.to_string(),
+            &other.group.to_string(),
+            GroupId::from_raw(raw).to_string(),
+        )
+    };
     let (name, value) = match target {
         Target::None => ("", String::new()),
-        Target::Member => (
+        Target::Group => ("{group}", group()),
+        Target::Member | Target::GroupMember => (
             "{member}",
             pick(&site.member, &other.member, MemberId::from_raw(raw).to_string()),
         ),
@@ -524,6 +658,10 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Batch => (
             "{batch}",
             pick(&site.batch, &other.batch, BatchId::from_raw(raw).to_string()),
+        ),
+        Target::LimitRequest => (
+            "{request}",
+            pick(&site.request, &other.request, LimitRequestId::from_raw(raw).to_string()),
         ),
         Target::Job => ("{job}", pick(&site.job, &other.job, JobId::from_raw(raw).to_string())),
         Target::View => {
@@ -546,6 +684,18 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
                 pick(&caller.session, foreign, SessionId::from_raw(999_999).to_string()),
             )
         }
+        Target::Picture => ("{picture}", pick(&site.picture, &other.picture, "0".repeat(32))),
+        Target::Notification => {
+            let foreign = &stranger(caller).expect("another caller").notification;
+            (
+                "{notification}",
+                pick(
+                    &caller.notification,
+                    foreign,
+                    NotificationId::from_raw(999_999).to_string(),
+                ),
+            )
+        }
         Target::Mail => ("{mail}", pick(&world.mail, "", MailId::from_raw(999_999).to_string())),
         Target::Organization => ("{organization}", pick(&site.org.slug, "", "zyzzyvb-works".to_owned())),
         Target::Token if pattern.starts_with("/reset/") => {
@@ -554,6 +704,9 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Token => ("{token}", pick(&site.link, "", format!("mst_inv_{}", "A".repeat(43)))),
     };
     let mut path = pattern.replace("{org}", slug).replace("{file:.*}", &world.asset);
+    if target == Target::GroupMember {
+        path = path.replace("{group}", &group());
+    }
     if !name.is_empty() {
         path = path.replace(name, &value);
     }

@@ -60,7 +60,11 @@ pub fn faults(headers: &HeaderMap, path: &str, https: bool) -> Vec<String> {
         }
     }
     let cache = text("cache-control");
-    if cache != "no-store" && !(path.starts_with("/static/") && cache == "public, max-age=31536000, immutable") {
+    let is_kept_picture = path.starts_with("/pictures/") && cache == "private, max-age=86400, immutable";
+    if cache != "no-store"
+        && !is_kept_picture
+        && !(path.starts_with("/static/") && cache == "public, max-age=31536000, immutable")
+    {
         faults.push(format!("cache-control: {cache:?}"));
     }
     if cache == "no-store"

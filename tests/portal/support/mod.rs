@@ -10,6 +10,7 @@ mod client;
 mod database;
 mod headers;
 mod page;
+mod picture;
 mod seed;
 
 use std::{
@@ -35,6 +36,7 @@ use muster::{
     web::routes::{Route, Table},
 };
 pub use page::{Page, Row};
+pub use picture::{multipart, png};
 pub use seed::{Mail, Org, Someone};
 
 /// A running portal.

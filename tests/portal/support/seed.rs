@@ -8,6 +8,7 @@ use muster::{
         self,
         account::{self, NewAccount, Proof},
     },
+    db::Read as _,
     ids::{MemberId, OrgId, UserId},
     mail::address::Address,
     members::member::{self, NewMember, Source},
@@ -263,6 +264,27 @@ impl Portal {
             .await
             .expect("the outbox");
         rows.iter().filter(|row| row.recipient == address).count()
+    }
+
+    /// The one number that a query gives.
+    pub async fn number(&self, text: impl Into<String>) -> i64 {
+        let rows: Vec<(i64,)> = self
+            .app
+            .db
+            .read()
+            .rows(muster::db::Text::Made(text.into()), ())
+            .await
+            .expect("a number");
+        rows[0].0
+    }
+
+    /// Runs a statement that no verb has (yet).
+    pub async fn run(&self, text: &str) {
+        let text: &'static str = Box::leak(text.to_owned().into_boxed_str());
+        let sql: muster::db::Sql<(), ()> = muster::db::Sql::new(text, text);
+        let mut tx = self.app.db.write().await.expect("a transaction");
+        tx.run(sql, ()).await.expect("it runs");
+        tx.commit().await.expect("a commit");
     }
 
     /// The actions recorded in an organization's chain (the enterprise's for none), oldest first.

@@ -1,0 +1,5 @@
+//! The groups' pages and acts.
+
+pub mod index;
+pub mod page;
+pub mod people;
