@@ -206,6 +206,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::enterprise::routes(),
         crate::orgs::routes(),
         crate::members::routes(),
+        crate::roles::routes(),
         crate::groups::routes(),
         crate::shell::routes(),
         crate::notifications::routes(),

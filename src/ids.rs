@@ -148,6 +148,8 @@ id! {
     MemberId "mem",
     /// A group, team, department or project.
     GroupId "grp",
+    /// A custom role of an organization.
+    RoleId "rol",
     /// An invitation of one address to one organization.
     InvitationId "inv",
     /// One paste of addresses that became invitations.

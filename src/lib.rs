@@ -21,6 +21,7 @@ pub mod mail;
 pub mod members;
 pub mod notifications;
 pub mod orgs;
+pub mod roles;
 pub mod secret;
 pub mod shell;
 pub mod telemetry;
@@ -42,6 +43,7 @@ pub fn statements() -> Vec<db::Statement> {
         members::statements(),
         notifications::statements(),
         orgs::statements(),
+        roles::statements(),
         shell::statements(),
     ]
     .into_iter()

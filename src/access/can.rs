@@ -5,7 +5,12 @@ use std::{future::Future, marker::PhantomData, pin::Pin};
 use actix_session::SessionExt as _;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
 
-use super::{EnterpriseRole, Permission, Right, Role, session, store};
+use super::{
+    EnterpriseRole, Permission, Permissions, Right, Role,
+    decision::{self, Refusal, Standing, Stop},
+    lattice::Power,
+    session, store,
+};
 use crate::{
     app::App,
     audit::{self, Action, Actor, ActorKind, Entry, Object},
@@ -13,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{MemberId, OrgId, SessionId, UserId},
     record,
-    web::{locale::Locale, request::Trace},
+    web::{list, locale::Locale, request::Trace},
 };
 
 /// Whoever is signed in.
@@ -122,6 +127,8 @@ record! {
         pub status: Option<i64>,
         /// Its end.
         pub expires_at: Option<Timestamp>,
+        /// The keys of what its additional roles permit, one space between.
+        pub additional: Option<String>,
     }
 }
 
@@ -155,6 +162,10 @@ impl OrgRef {
     pub fn path(&self, rest: &str) -> String {
         format!("/o/{}{rest}", self.slug)
     }
+    /// What a built-in role permits here.
+    pub fn permissions_of(&self, role: Role) -> Permissions {
+        decision::permissions_of(role, !self.managers_invite)
+    }
 }
 
 impl From<&OrgRow> for OrgRef {
@@ -184,8 +195,7 @@ pub struct Can<P> {
     person: Option<Person>,
     org: OrgRef,
     member: Option<MemberId>,
-    role: Option<Role>,
-    enterprise_role: Option<EnterpriseRole>,
+    standing: Standing,
     right: PhantomData<fn() -> P>,
 }
 
@@ -216,28 +226,36 @@ impl<P> Can<P> {
         self.member
     }
     /// The caller's role in the organization, if a member.
-    pub const fn role(&self) -> Option<Role> {
-        self.role
+    pub fn role(&self) -> Option<Role> {
+        self.standing.acting_role()
     }
     /// The caller's rank here: the higher of both roles; the operator stands above all.
     pub fn rank(&self) -> i64 {
         if self.person.is_none() {
             return i64::MAX;
         }
-        self.role
+        self.role()
             .map_or(0, Role::rank)
-            .max(self.enterprise_role.map_or(0, EnterpriseRole::rank))
+            .max(self.standing.enterprise_role.map_or(0, EnterpriseRole::rank))
     }
     /// Whether the caller has another permission too, for what a page offers.
     pub fn may(&self, permission: Permission) -> bool {
-        (permission.reads() || !self.org.archived)
-            && permitted(
-                self.person.is_none(),
-                self.role,
-                self.enterprise_role,
-                &self.org,
-                permission,
-            )
+        (permission.reads() || !self.org.archived) && decision::decide(&self.standing, permission).is_ok()
+    }
+    /// Everything that the caller may do here, by all roles together.
+    pub fn permissions(&self) -> Permissions {
+        self.standing.permissions()
+    }
+    /// What decisions about the caller are made by.
+    pub(super) const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+    /// How far the caller reaches, for what changes others.
+    pub fn power(&self) -> Power {
+        Power {
+            rank: self.rank(),
+            permissions: self.permissions(),
+        }
     }
     /// A path within the organization.
     pub fn path(&self, rest: &str) -> String {
@@ -252,13 +270,7 @@ impl<P> Can<P> {
     }
     /// Whether a role gives the caller a permission, whatever the state of the organization.
     pub(super) fn holds(&self, permission: Permission) -> bool {
-        permitted(
-            self.person.is_none(),
-            self.role,
-            self.enterprise_role,
-            &self.org,
-            permission,
-        )
+        self.standing.grants(permission).next().is_some()
     }
     /// The same caller as proof of another right, without a question: for this room alone, which has asked another one.
     pub(super) fn cast<Q>(&self) -> Can<Q> {
@@ -267,24 +279,10 @@ impl<P> Can<P> {
             person: self.person.clone(),
             org: self.org.clone(),
             member: self.member,
-            role: self.role,
-            enterprise_role: self.enterprise_role,
+            standing: self.standing.clone(),
             right: PhantomData,
         }
     }
-}
-
-fn permitted(
-    operator: bool,
-    role: Option<Role>,
-    enterprise: Option<EnterpriseRole>,
-    org: &OrgRef,
-    permission: Permission,
-) -> bool {
-    let by_role = role.is_some_and(|role| {
-        role.may(permission) && (role != Role::Manager || permission != Permission::InviteCreate || org.managers_invite)
-    });
-    operator || by_role || enterprise.is_some_and(|role| role.may(permission))
 }
 
 pub(super) fn refusal(permission: Permission, org: &OrgRef) -> Error {
@@ -314,8 +312,10 @@ pub async fn inside<P: Right>(db: &mut impl crate::db::Read, actor: Actor, org: 
         person: None,
         org: OrgRef::from(&row),
         member: None,
-        role: None,
-        enterprise_role: None,
+        standing: Standing {
+            is_operator: true,
+            ..Standing::default()
+        },
         right: PhantomData,
     })
 }
@@ -335,8 +335,7 @@ pub(crate) async fn acting<P: Right>(
         actor,
         org: OrgRef::from(&row),
         member: row.member_id,
-        role: store::acting_role(&row, now),
-        enterprise_role: person.enterprise_role,
+        standing: store::standing(&row, person.enterprise_role, now),
         person: Some(person),
         right: PhantomData,
     };
@@ -350,6 +349,18 @@ pub(crate) async fn acting<P: Right>(
 /// The operator's proof over the enterprise, as [`EnterpriseCan::operator`].
 pub const fn operator<P: Right>(actor: Actor) -> EnterpriseCan<P> {
     EnterpriseCan::operator(actor)
+}
+
+/// What a request of this person would be decided by, read with the statement of a request.
+pub(crate) async fn standing_of(
+    db: &mut impl crate::db::Read,
+    org: OrgId,
+    user: UserId,
+    enterprise_role: Option<EnterpriseRole>,
+    now: Timestamp,
+) -> Result<Standing> {
+    let row = store::find_org_by_id(db, org, user).await?.ok_or(Error::NotFound)?;
+    Ok(store::standing(&row, enterprise_role, now))
 }
 
 /// Whoever is signed in, for pages about oneself.
@@ -444,29 +455,20 @@ impl<P: Right> FromRequest for Can<P> {
             let actor = actor_of(&req, &app);
             let row = store::find_org(&mut app.db.read(), &slug, person.id).await?;
             let now = app.clock.now();
-            let Some(row) = row.filter(|row| row.member_id.is_some() || person.enterprise_role.is_some()) else {
-                deny(&app, &actor, None, &req, "no such organization for this person", now).await;
+            let Some(row) = row else {
+                deny(&app, &actor, None, &req, STRANGER, now).await;
                 return Err(Error::NotFound);
             };
-            let org = OrgRef::from(&row);
-            let role = store::acting_role(&row, now);
-            let enterprise_role = person.enterprise_role;
-            if role.is_none() && enterprise_role.is_none() {
-                deny(&app, &actor, Some(org.id), &req, "membership is not active", now).await;
-                return Err(Error::forbidden(ended_access(&row, &org, now)));
-            }
             let can = Self {
                 actor,
-                person: Some(person),
-                org,
+                org: OrgRef::from(&row),
                 member: row.member_id,
-                role,
-                enterprise_role,
+                standing: store::standing(&row, person.enterprise_role, now),
+                person: Some(person),
                 right: PhantomData,
             };
-            if !can.may(P::PERMISSION) {
-                deny(&app, &can.actor, Some(can.org.id), &req, P::PERMISSION.deed(), now).await;
-                return Err(refusal(P::PERMISSION, &can.org));
+            if let Err(refusal) = decision::decide(&can.standing, P::PERMISSION) {
+                return Err(refuse(&app, &can, refusal, &req, now).await);
             }
             req.extensions_mut().insert(can.org.clone());
             if let Some(member) = can.member {
@@ -504,13 +506,54 @@ impl<P: Right> FromRequest for EnterpriseCan<P> {
     }
 }
 
+/// Why somebody who has nothing to do with an organization was refused, for the record.
+const STRANGER: &str = "no such organization for this person";
+
+/// Records a refusal, leaves the way to its explanation for whoever may read it, and puts it into words.
+async fn refuse<P: Right>(app: &App, can: &Can<P>, why: Refusal, req: &HttpRequest, now: Timestamp) -> Error {
+    let (org, actor) = (&can.org, &can.actor);
+    match why {
+        Refusal::Stranger => {
+            deny(app, actor, None, req, STRANGER, now).await;
+            Error::NotFound
+        }
+        Refusal::Stopped(stop) => {
+            deny(app, actor, Some(org.id), req, "membership is not active", now).await;
+            Error::forbidden(ended_access(stop, org))
+        }
+        Refusal::Account | Refusal::Archived | Refusal::ManagersMayNotInvite | Refusal::Missing => {
+            deny(app, actor, Some(org.id), req, P::PERMISSION.deed(), now).await;
+            explain(can, P::PERMISSION, req);
+            refusal(P::PERMISSION, org)
+        }
+    }
+}
+
+/// Leaves the way to the explanation of a refusal, for whoever may read it.
+pub(super) fn explain<P>(can: &Can<P>, permission: Permission, req: &HttpRequest) {
+    let about = match (can.member, &can.person) {
+        (Some(member), _) => ("member", member.to_string()),
+        (None, Some(person)) => ("q", person.email.clone()),
+        (None, None) => ("q", String::new()),
+    };
+    if can.may(Permission::RoleRead) {
+        let pairs = [(about.0, about.1.as_str()), ("permission", permission.key())];
+        let href = list::href(&can.org.path("/access"), &pairs);
+        req.extensions_mut().insert(Explanation(href));
+    }
+}
+
+/// Where a refusal is explained, for whoever may see it.
+#[derive(Debug, Clone)]
+pub struct Explanation(pub String);
+
 /// What a person reads whose membership does not act any more (MODEL section 2.6, step 4).
-fn ended_access(row: &OrgRow, org: &OrgRef, now: Timestamp) -> String {
-    let what = match row.status {
-        Some(4) => "is disabled",
-        Some(3) => "is deactivated",
-        _ if row.expires_at.is_some_and(|end| end <= now) => "has expired",
-        _ => "is not active",
+fn ended_access(stop: Stop, org: &OrgRef) -> String {
+    let what = match stop {
+        Stop::Disabled => "is disabled",
+        Stop::Deactivated => "is deactivated",
+        Stop::Ended => "has expired",
+        Stop::Left => "is not active",
     };
     format!(
         "Your access to {} {what}. To get it back, contact {}.",

@@ -9,7 +9,8 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 
 use super::{
     Acting, Can, OrgRef, Permission, Right,
-    can::{Extraction, app_of, deny, refusal},
+    can::{Extraction, app_of, deny, explain, refusal},
+    decision,
     permission::{GroupManage, InviteCreate, MemberRead},
     store,
 };
@@ -132,13 +133,13 @@ pub fn sees_all_groups<P>(by: &Can<P>) -> bool {
     by.holds(Permission::GroupManage) || enterprise.is_some()
 }
 
-/// How a caller stands to a group at this moment.
+/// How a caller stands to a group at this moment; whoever may not is given back.
 async fn standing<D: Duty>(
     db: &mut impl Read,
     can: Can<MemberRead>,
     group: GroupId,
     now: Timestamp,
-) -> Result<Option<GroupCan<D>>> {
+) -> Result<std::result::Result<GroupCan<D>, Box<Can<MemberRead>>>> {
     let manages = can.holds(Permission::GroupManage);
     // A membership that does not act leads nothing, even where a role over the enterprise still lets its person in.
     let member = can.member().filter(|_| can.role().is_some());
@@ -151,9 +152,12 @@ async fn standing<D: Duty>(
     let leads = inside.as_ref().is_some_and(|inside| inside.is_lead);
     let allowed = match D::DUTY {
         GroupDuty::Read => inside.is_some() || sees_all_groups(&can),
-        GroupDuty::Lead => manages || leads,
+        GroupDuty::Lead => decision::decide_in_group(can.standing(), Permission::GroupManage, leads).is_ok(),
     };
-    Ok(allowed.then_some(GroupCan {
+    if !allowed {
+        return Ok(Err(Box::new(can)));
+    }
+    Ok(Ok(GroupCan {
         can,
         group,
         manages,
@@ -182,9 +186,12 @@ impl<D: Duty> FromRequest for GroupCan<D> {
                 return Err(refusal(GroupManage::PERMISSION, &org));
             }
             match standing(&mut app.db.read(), can, group, now).await? {
-                Some(found) => Ok(found),
-                None => {
+                Ok(found) => Ok(found),
+                Err(can) => {
                     req.extensions_mut().remove::<Acting>();
+                    if D::DUTY == GroupDuty::Lead {
+                        explain(&can, GroupManage::PERMISSION, &req);
+                    }
                     deny(&app, &actor, Some(org.id), &req, D::DUTY.deed(), now).await;
                     Err(Error::forbidden(format!(
                         "You may not {} in {}. Ask one of its leads or an administrator of the organization.",

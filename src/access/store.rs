@@ -1,6 +1,10 @@
 //! SQL of the access room: it reads persons, organizations and memberships (a declared exception), and owns sessions.
 
-use super::{EnterpriseRole, Role, can::OrgRow};
+use super::{
+    EnterpriseRole, Permissions,
+    can::OrgRow,
+    decision::{Membership, Standing, Stop},
+};
 use crate::{
     clock::Timestamp,
     db::{Read, Tx},
@@ -83,14 +87,16 @@ sql! {
     DELETE_EXPIRED: (Timestamp) => () = "delete from sessions where expires_at <= $1 or idle_until <= $1";
     ORG: (String, UserId) => OrgRow =
         "select o.id, o.slug, o.name, o.state, o.zone, o.support_contact, o.invite_days, o.default_role, o.managers_invite, o.links_visible,
-                m.id as member_id, m.role, m.status, m.expires_at
+                m.id as member_id, m.role, m.status, m.expires_at,
+                (select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id) as additional
          from orgs o left join members m on m.org_id = o.id and m.user_id = $2 and m.status < 5
          where o.slug = $1";
     IN_GROUP: (OrgId, GroupId, MemberId, Timestamp) => InGroup =
         "select is_lead from group_members where org_id = $1 and group_id = $2 and member_id = $3 and (expires_at is null or expires_at > $4)";
     ORG_BY_ID: (OrgId, UserId) => OrgRow =
         "select o.id, o.slug, o.name, o.state, o.zone, o.support_contact, o.invite_days, o.default_role, o.managers_invite, o.links_visible,
-                m.id as member_id, m.role, m.status, m.expires_at
+                m.id as member_id, m.role, m.status, m.expires_at,
+                (select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id) as additional
          from orgs o left join members m on m.org_id = o.id and m.user_id = $2 and m.status < 5
          where o.id = $1";
 }
@@ -154,11 +160,31 @@ pub(super) async fn find_in_group(
     db.opt(IN_GROUP, (org, group, member, now)).await
 }
 
-/// The role of a membership that may act.
-pub(super) fn acting_role(row: &OrgRow, now: Timestamp) -> Option<Role> {
-    let expired = row.expires_at.is_some_and(|end| end <= now);
+/// Why a membership does not act; none when it does.
+fn stop(row: &OrgRow, now: Timestamp) -> Option<Stop> {
     match row.status {
-        Some(1 | 2) if !expired => row.role,
-        _ => None,
+        Some(4) => Some(Stop::Disabled),
+        Some(3) => Some(Stop::Deactivated),
+        Some(1 | 2) if row.expires_at.is_some_and(|end| end <= now) => Some(Stop::Ended),
+        Some(1 | 2) => None,
+        _ => Some(Stop::Left),
+    }
+}
+
+/// What is known of a person by their membership's row and their role over the enterprise.
+pub(super) fn standing(row: &OrgRow, enterprise_role: Option<EnterpriseRole>, now: Timestamp) -> Standing {
+    Standing {
+        enterprise_role,
+        is_archived: row.state != 1,
+        managers_may_not_invite: !row.managers_invite,
+        membership: row.role.map(|role| Membership {
+            role,
+            stop: stop(row, now),
+        }),
+        additional: row
+            .additional
+            .as_deref()
+            .map_or_else(Permissions::default, Permissions::parse),
+        ..Standing::default()
     }
 }

@@ -135,9 +135,17 @@ pub async fn set_enterprise_role(
     role: Option<EnterpriseRole>,
     now: Timestamp,
 ) -> Result<()> {
+    store::lock_enterprise(tx).await?;
     let before = find(tx, id).await?.ok_or(Error::NotFound)?;
     if before.enterprise_role == role {
         return Ok(());
+    }
+    let was_administrator = before.enterprise_role == Some(EnterpriseRole::Administrator);
+    if was_administrator && store::count_other_overseers(tx, id).await? == 0 {
+        return Err(Error::conflict(format!(
+            "{} is the last Enterprise Administrator who can sign in. Make someone else Enterprise Administrator first.",
+            before.name
+        )));
     }
     store::update_enterprise_role(tx, id, role).await?;
     session::end_all(tx, id).await?;

@@ -122,6 +122,9 @@ sql! {
     HASH: (UserId) => (Option<String>,) = "select password_hash from users where id = $1 and state = 1";
     INSERT: bulk (UserId, String, String, AddressProof, Option<UserId>, String, Option<String>, Option<Timestamp>, Timestamp) =
         "insert into users (id, email, email_key, email_proof, vouched_by, name, password_hash, password_set_at, created_at) values", "";
+    LOCK_ENTERPRISE: () => (i64,) = { sqlite "select id from enterprise" postgres "select id from enterprise for update" };
+    OTHER_OVERSEERS: (UserId) => (i64,) =
+        "select count(*) from users where enterprise_role = 100 and state = 1 and password_hash is not null and id <> $1";
     SET_ROLE: (UserId, Option<EnterpriseRole>) => () = "update users set enterprise_role = $2, version = version + 1 where id = $1";
     SET_PROOF: (UserId, AddressProof) => () =
         "update users set email_proof = $2, vouched_by = null, version = version + 1 where id = $1 and email_proof < $2";
@@ -190,6 +193,15 @@ pub(super) fn inserted(id: UserId, new: &NewAccount<'_>, now: Timestamp) -> Inse
 pub(super) async fn insert_many(tx: &mut Tx, rows: Vec<Inserted>) -> Result<()> {
     tx.many(INSERT, rows).await?;
     Ok(())
+}
+/// Locks the enterprise's row, so that two changes of its roles come one after the other.
+pub(super) async fn lock_enterprise(tx: &mut Tx) -> Result<()> {
+    tx.opt(LOCK_ENTERPRISE, ()).await?;
+    Ok(())
+}
+/// How many other Enterprise Administrators can sign in.
+pub(super) async fn count_other_overseers(db: &mut impl Read, but: UserId) -> Result<i64> {
+    Ok(db.one(OTHER_OVERSEERS, (but,)).await?.0)
 }
 pub(super) async fn update_enterprise_role(tx: &mut Tx, id: UserId, role: Option<EnterpriseRole>) -> Result<u64> {
     tx.run(SET_ROLE, (id, role)).await

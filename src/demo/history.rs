@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::{ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn};
 use crate::{
     access::{
-        self, Can, EnterpriseRole, GroupCan, Person, Right, Role,
+        self, Can, EnterpriseRole, GroupCan, Permissions, Person, Right, Role,
         permission::{
             BillingManage, GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable,
-            MemberManage, MemberSuspend, OrgSettings,
+            MemberManage, MemberSuspend, OrgSettings, RoleManage,
         },
     },
     audit::Actor,
@@ -32,12 +32,16 @@ use crate::{
         request,
     },
     mail::{Mail, address::Address, outbox, transport::Outcome},
-    members::member::{self, NewMember, Source},
+    members::{
+        assignment::{self, Assignment},
+        member::{self, Change, NewMember, Source},
+    },
     orgs::{
         self, NewOrg,
         subscription::{self, Subscription},
         training::{self, Resource},
     },
+    roles::{self, Draft, host},
     secret::Keys,
 };
 
@@ -324,6 +328,18 @@ const INVITED: [Invited; 11] = [
     invited("maintainer@openactuator.example", FOUNDATION, Developer, &["Maintainers"], 4 * DAY, Fate::LinkOnly),
 ];
 
+/// A permission that the platform of the first organization asks for.
+const ADDED: (&str, &str) = ("robot.dispatch", "Dispatch robots");
+
+/// A custom role of the first organization: name, description, what it permits, and who holds it.
+type Special = (&'static str, &'static str, &'static str, &'static [&'static str]);
+
+#[rustfmt::skip]
+const SPECIALS: [Special; 2] = [
+    ("Field dispatch", "Sends robots out and looks after their devices.", "device.manage host:robot.dispatch resource.monitor", &["oluwaseun.adeyemi@kestrel.example", "farid.haddad@kestrel.example"]),
+    ("Security review", "Reads the audit log and what roles permit.", "audit.read role.read", &["haruki.tanabe@kestrel.example"]),
+];
+
 /// Who looks after the whole enterprise.
 const OVERSEERS: [(&str, EnterpriseRole); 3] = [
     ("ingrid.solberg@halden.example", EnterpriseRole::Administrator),
@@ -374,6 +390,8 @@ enum Act {
     Join(&'static Belonging),
     /// Somebody gets a role over the enterprise.
     Oversee(&'static str, EnterpriseRole),
+    /// The first organization makes its custom roles and gives them.
+    Specialize,
     /// The platform provisions a private context.
     Context(&'static Belonging),
     /// Somebody was here.
@@ -452,6 +470,7 @@ fn acts() -> Vec<(u64, Act)> {
             .map_or(0, |of| of.joined);
         acts.push((joined * DAY - 20 * HOUR, Act::Oversee(email, role)));
     }
+    acts.push((58 * DAY, Act::Specialize));
     for invited in &INVITED {
         acts.push((invited.ago, Act::Invite(invited)));
         if let Fate::Declined(ago) = invited.fate {
@@ -532,6 +551,7 @@ impl History<'_> {
                 let (user, _) = self.user(email)?;
                 account::set_enterprise_role(tx, &self.operator(), user, Some(role), then).await
             }
+            Act::Specialize => self.specialize(tx, then).await,
             Act::Context(belonging) => {
                 let system = Actor::system(self.keys);
                 let by = access::inside::<MemberManage>(tx, system, self.org(belonging.org)?).await?;
@@ -645,6 +665,28 @@ impl History<'_> {
         };
         let id = member::join(tx, &by, self.org(belonging.org)?, new, then).await?;
         self.members.insert((belonging.org, belonging.email), id);
+        Ok(())
+    }
+
+    async fn specialize(&self, tx: &mut Tx, then: Timestamp) -> Result<()> {
+        let by = self.founder::<RoleManage>(tx, KESTREL, then).await?;
+        host::add(tx, &by, ADDED.0, ADDED.1, then).await?;
+        for (name, description, permits, holders) in SPECIALS {
+            let draft = Draft {
+                name: name.to_owned(),
+                description: description.to_owned(),
+                permissions: Permissions::parse(permits),
+            };
+            let role = roles::role::create(tx, &by, &draft, then).await?;
+            for email in holders {
+                let member = self.members.get(&(KESTREL, *email)).ok_or_else(|| too_early(email))?;
+                let to = Assignment {
+                    role: None,
+                    additional: Some(vec![role]),
+                };
+                assignment::assign(tx, &by.also()?, Change::from(*member), to, then).await?;
+            }
+        }
         Ok(())
     }
 

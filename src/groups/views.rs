@@ -10,7 +10,7 @@ use super::{
     list::{Line, Query, Sort},
 };
 use crate::{
-    access::{Can, GroupCan, Permission, Role, sees_all_groups},
+    access::{Can, GroupCan, Permission, sees_all_groups},
     clock::{Timestamp, Zone},
     ids::MemberId,
     members::{Status, list::Found},
@@ -503,8 +503,7 @@ fn range(found: &Found, rows: usize) -> String {
 
 /// Members see each other's names, not addresses (MODEL section 2.5), unless they care for the group.
 fn hides_addresses<D>(by: &GroupCan<D>) -> bool {
-    let enterprise = by.can().person().and_then(|person| person.enterprise_role);
-    by.can().role() == Some(Role::Member) && enterprise.is_none() && !by.leads()
+    !by.can().may(Permission::MemberDetail) && !by.leads()
 }
 
 /// A place of the page for one card.

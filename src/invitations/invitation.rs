@@ -14,7 +14,7 @@ use super::{
     store,
 };
 use crate::{
-    access::{Can, OrgRef, Role, permission::InviteCreate},
+    access::{Can, OrgRef, Permission, Role, permission::InviteCreate},
     audit::{self, Action, Actor, Entry, Object},
     auth::account,
     clock::{Timestamp, days, minutes},
@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Result},
     ids::{GroupId, InvitationId, OrgId, UserId},
     mail::{self, Mail, links, outbox::MailState},
+    roles,
     secret::{Keys, hash_token},
 };
 
@@ -141,10 +142,17 @@ const RESEND_GAP: std::time::Duration = minutes(1);
 /// How many mails of one invitation may be ordered again within a day.
 const RESENDS_A_DAY: i64 = 5;
 
-/// The roles that the caller may invite with: up to the own rank, and for managers below it (MODEL C-18).
+/// The roles that the caller may invite with: within the own permissions and up to the own rank, for managers below it (MODEL C-18).
+/// A group's lead has no permission to invite but the proof that the organization's rule gives ([`super::leads`]), which names the roles
+/// itself, so that the rank alone counts.
 pub fn roles_for<P>(by: &Can<P>) -> Vec<Role> {
     let rank = by.rank();
-    let may = |role: &Role| role.rank() < rank || (role.rank() == rank && rank != Role::Manager.rank());
+    let own = by.permissions();
+    let is_by_rule = !by.may(Permission::InviteCreate);
+    let may = |role: &Role| {
+        let reaches = role.rank() < rank || (role.rank() == rank && rank != Role::Manager.rank());
+        reaches && (is_by_rule || own.covers(&by.org().permissions_of(*role)))
+    };
     Role::ALL.into_iter().filter(may).collect()
 }
 
@@ -156,6 +164,9 @@ pub fn may_handle<P>(by: &Can<P>, role: Role) -> bool {
 pub(super) fn check_role(by: &Can<InviteCreate>, role: Role) -> Result<()> {
     if may_handle(by, role) {
         return Ok(());
+    }
+    if role.rank() < by.rank() {
+        roles::refuse_beyond(by, &by.org().permissions_of(role), &format!("{} permits", role.title()))?;
     }
     let highest = roles_for(by).first().map_or("no role", |role| role.title());
     Err(Error::forbidden(format!(

@@ -397,14 +397,14 @@ pub async fn set(
     wish: &Wish,
     now: Timestamp,
 ) -> Result<Member> {
-    let member = member::load(tx, by, of.into(), now).await?;
+    let member = member::load_within_rank(tx, by, of.into(), now).await?;
     apply(tx, by, &member, wish, Action::LimitSet, now).await?;
     member::find(tx, member.org_id, member.id).await
 }
 
 /// Ends a member's raises now; what stands counts again.
 pub async fn end_raises(tx: &mut Tx, by: &Can<LimitSet>, of: impl Into<Change>, now: Timestamp) -> Result<Member> {
-    let member = member::load(tx, by, of.into(), now).await?;
+    let member = member::load_within_rank(tx, by, of.into(), now).await?;
     let settings = settings::find(tx, by.org()).await?;
     let there = effective(tx, member.org_id, member.id, settings.conflict, now).await?;
     if there.raises.is_empty() {

@@ -8,7 +8,7 @@ use super::{
     views::{Cell, GroupPanel, GroupRow, Panel},
 };
 use crate::{
-    access::{Can, Permission, Role},
+    access::{Can, Permission},
     clock::Timestamp,
     db::Read,
     error::Result,
@@ -40,11 +40,9 @@ impl Cells {
 
 /// Whether a viewer sees everybody's limits; everybody sees their own.
 fn sees_all<P>(by: &Can<P>) -> bool {
-    let enterprise = by.person().and_then(|person| person.enterprise_role);
-    by.may(Permission::LimitDecide)
-        || by.may(Permission::AuditRead)
-        || by.role() == Some(Role::Viewer)
-        || enterprise.is_some()
+    [Permission::UsageRead, Permission::LimitSet, Permission::LimitDecide]
+        .into_iter()
+        .any(|one| by.may(one))
 }
 
 /// The limits of one page's members, with two statements.

@@ -59,6 +59,17 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
             ),
         ));
     }
+    let permissions = org.permissions_of(new.role);
+    if !by.permissions().covers(&permissions) {
+        let beyond = permissions.beyond(&by.permissions()).join(", ");
+        return Err(Error::invalid(
+            "role",
+            format!(
+                "{} permits more than you may yourself: {beyond}. Choose another role.",
+                new.role.title()
+            ),
+        ));
+    }
     let domains = orgs::domains(tx, org.id).await?;
     if !domains.is_empty() && !domains.iter().any(|domain| domain == new.email.host()) {
         return Err(Error::invalid(

@@ -136,6 +136,14 @@ pub struct ActForm {
 }
 
 impl ActForm {
+    /// What another form has in common with every act.
+    pub fn new(version: &str, list: &str, to: &str) -> Self {
+        Self {
+            version: version.to_owned(),
+            list: list.to_owned(),
+            to: to.to_owned(),
+        }
+    }
     /// The version that the caller has seen.
     pub fn version(&self) -> Option<i64> {
         self.version.parse().ok()

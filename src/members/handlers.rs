@@ -25,7 +25,7 @@ use crate::{
     auth::profile,
     error::Result,
     groups::{self, views::OfMember},
-    guide, limits, orgs, shell,
+    guide, limits, orgs, roles, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -64,6 +64,11 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
         without: &without,
     };
     let mut page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    let ids: Vec<_> = found.rows.iter().map(|row| row.id).collect();
+    let held = roles::held_by_many(&mut db, by.org().id, &ids).await?;
+    for (row, id) in page.rows.iter_mut().zip(ids) {
+        row.add_roles(&viewer, held.iter().filter(|one| one.member_id == id));
+    }
     if !ctx.hx.on {
         page.start = guide::card(&app, &by).await?;
     }
@@ -84,6 +89,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
     let belongings = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let held = roles::held_by(&mut db, member.org_id, member.id).await?;
     let all_groups = if by.may(Permission::GroupManage) {
         groups::list(&mut db, member.org_id).await?
     } else {
@@ -112,6 +118,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         Known {
             member,
             membership,
+            held: &held,
             profile: &profile,
             sessions,
             activity,
@@ -138,7 +145,7 @@ async fn new_page(app: &App, by: &Can<MemberManage>, ctx: &Ctx, form: &NewForm, 
         path: by.path("/members"),
         name: form.name.clone(),
         email: form.email.clone(),
-        roles: role_choices(by.rank(), &form.role),
+        roles: role_choices(by, &form.role),
         groups: groups
             .iter()
             .map(|group| {
@@ -538,14 +545,15 @@ pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) 
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
     let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let held = roles::held_by(&mut db, member.org_id, member.id).await?;
     let cells = limits::cells(&mut db, by, &[(member.id, member.user_id)], app.clock.now()).await?;
-    Ok(RowFragment {
-        row: Row::of_member(&viewer, member, &groups).with_limit(&cells),
-    })
+    let mut row = Row::of_member(&viewer, member, &groups).with_limit(&cells);
+    row.add_roles(&viewer, held.iter());
+    Ok(RowFragment { row })
 }
 
 /// Done: the member's row for htmx, else the page that the act came from.
-async fn row<P: Right>(
+pub(super) async fn row<P: Right>(
     app: &App,
     by: &Can<P>,
     ctx: &Ctx,

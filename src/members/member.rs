@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub use super::store::{Member, Seats};
 use super::{
+    assignment::{self, Assignment},
     list::Counts,
     store::{self, Due},
 };
@@ -28,7 +29,7 @@ use crate::{
     invitations::invitation,
     mail::{Mail, address::Address},
     notifications::{self, Kind, News},
-    orgs,
+    orgs, roles,
     text::fold,
     web::filters,
 };
@@ -411,35 +412,7 @@ pub async fn change_role(
     role: Role,
     now: Timestamp,
 ) -> Result<Member> {
-    let member = load(tx, by, of.into(), now).await?;
-    if role.rank() > by.rank() {
-        return Err(Error::forbidden(format!(
-            "{} stands above your own role. Ask someone who has it to grant it.",
-            role.title()
-        )));
-    }
-    if role == member.role {
-        return Ok(member);
-    }
-    refuse_disabled(by, &member)?;
-    if member.role == Role::Administrator {
-        keep_one_admin(tx, by, &member, now).await?;
-    }
-    if role == Role::Administrator
-        && member.expires_at.is_some()
-        && store::count_other_admins(tx, by.org().id, member.id).await? == 0
-    {
-        return Err(Error::conflict(format!(
-            "{}’s membership has an end date, and the organization has no Org Admin without one. Make someone else Org Admin first.",
-            member.name
-        )));
-    }
-    store::update_role(tx, member.org_id, member.id, role).await?;
-    recount(tx, &member, Some((role, member.status))).await?;
-    let (before, after) = (json!({ "role": member.role.key() }), json!({ "role": role.key() }));
-    record(tx, by.actor(), &member, Action::MemberRole, before, after, now).await?;
-    notify(tx, by, &member, &format!("role:{}", role.title()), now).await?;
-    find(tx, member.org_id, member.id).await
+    assignment::assign(tx, by, of.into(), Assignment::of(role), now).await
 }
 
 /// Deactivates a member, until a time or until someone activates them; sessions end, everything else stays.
@@ -544,6 +517,7 @@ pub async fn remove(tx: &mut Tx, by: &Can<MemberManage>, of: impl Into<Change>, 
     recount(tx, &member, None).await?;
     store::unindex(tx, member.org_id, member.id).await?;
     groups::leave_all(tx, member.org_id, member.id).await?;
+    roles::leave_all(tx, member.org_id, member.id).await?;
     let ended = end_sessions(tx, &member, now).await?;
     let revoked = revoke_invitations(tx, by.actor(), &member, now).await?;
     let before = json!({ "status": member.status.key(), "role": member.role.key(), "email": member.email });
@@ -688,7 +662,7 @@ pub async fn expire_due(tx: &mut Tx, by: &Actor, now: Timestamp) -> Result<usize
 }
 
 /// Tells the member what has changed; nobody hears of what they did themselves.
-async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now: Timestamp) -> Result<()> {
+pub(super) async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now: Timestamp) -> Result<()> {
     if by.user_id() == member.user_id {
         return Ok(());
     }
@@ -738,7 +712,23 @@ pub(crate) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
 }
 
 /// Locks the organization, finds the member, and refuses whom the caller may not act on or has seen in an older state.
-pub(crate) async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
+pub(super) async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
+    let member = load_within_rank(tx, by, of, now).await?;
+    let org = by.org();
+    let held = roles::held_by(tx, org.id, member.id).await?;
+    let power = assignment::power_of(org, &member, member.role, held.iter().map(roles::Held::permits));
+    if !by.power().reaches(&power) {
+        return Err(Error::forbidden(format!(
+            "{} has permissions that you do not have: {}. Ask someone who has them.",
+            member.name,
+            power.permissions.beyond(&by.permissions()).join(", ")
+        )));
+    }
+    Ok(member)
+}
+
+/// As [`load`], for what changes nothing about who the member is and what they may do, and so asks for the rank alone.
+pub(crate) async fn load_within_rank<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
     let org = by.org();
     if of.id.org() != org.id {
         return Err(Error::NotFound);
@@ -790,7 +780,7 @@ fn refuse_self<P>(by: &Can<P>, member: &Member, deed: &str) -> Result<()> {
     Ok(())
 }
 
-fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
+pub(super) fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
     if member.status == Status::Disabled {
         return Err(Error::conflict(format!(
             "{} is disabled, which cannot be undone here. To restore the member, contact {}.",
@@ -802,7 +792,7 @@ fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
 }
 
 /// Refuses to take away the last Org Admin who acts and has no end date.
-async fn keep_one_admin<P>(tx: &mut Tx, by: &Can<P>, member: &Member, now: Timestamp) -> Result<()> {
+pub(super) async fn keep_one_admin<P>(tx: &mut Tx, by: &Can<P>, member: &Member, now: Timestamp) -> Result<()> {
     let counts = member.role == Role::Administrator && member.acts(now);
     if counts && store::count_other_admins(tx, member.org_id, member.id).await? == 0 {
         return Err(Error::conflict(format!(
@@ -842,7 +832,7 @@ async fn reopen(tx: &mut Tx, by: &Actor, member: &Member, action: Action, reason
 }
 
 /// Keeps the counts by role and state: the member leaves the old pair and enters the new one, if any.
-async fn recount(tx: &mut Tx, member: &Member, to: Option<(Role, Status)>) -> Result<()> {
+pub(super) async fn recount(tx: &mut Tx, member: &Member, to: Option<(Role, Status)>) -> Result<()> {
     if to == Some((member.role, member.status)) {
         return Ok(());
     }
@@ -901,7 +891,7 @@ fn with_reason(mut after: Value, reason: &str) -> Value {
     after
 }
 
-async fn record(
+pub(super) async fn record(
     tx: &mut Tx,
     by: &Actor,
     member: &Member,

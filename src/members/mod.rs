@@ -1,9 +1,11 @@
 //! Members: who belongs to an organization, in which role and state.
 
 pub mod addition;
+pub mod assignment;
 mod forms;
 mod handlers;
 pub mod list;
+mod manage_roles;
 pub mod member;
 pub mod presence;
 mod store;
@@ -35,6 +37,13 @@ pub fn routes() -> Vec<Route> {
             .about(Target::Member)
             .records(Action::MemberRole),
         post("/o/{org}/members/{member}/admin", handlers::create_admin)
+            .in_org(P::RoleAssign)
+            .about(Target::Member)
+            .records(Action::MemberRole),
+        get("/o/{org}/members/{member}/roles", manage_roles::edit)
+            .in_org(P::RoleAssign)
+            .about(Target::Member),
+        post("/o/{org}/members/{member}/roles", manage_roles::update)
             .in_org(P::RoleAssign)
             .about(Target::Member)
             .records(Action::MemberRole),

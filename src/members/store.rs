@@ -194,6 +194,7 @@ sql! {
          where org_id = $1 and id = $2";
     SET_EXPIRY: (OrgId, MemberId, Option<Timestamp>) => () = "update members set expires_at = $3, version = version + 1 where org_id = $1 and id = $2";
     SET_ROLE: (OrgId, MemberId, Role) => () = "update members set role = $3, version = version + 1 where org_id = $1 and id = $2";
+    TOUCH: (OrgId, MemberId) => () = "update members set version = version + 1 where org_id = $1 and id = $2";
     SET_CONTEXT: (OrgId, MemberId, Timestamp, Status) => () =
         "update members set context_at = $3, status = $4, version = version + 1 where org_id = $1 and id = $2";
     SET_ACTIVE: (OrgId, MemberId, Timestamp) => () = "update members set last_active_at = $3 where org_id = $1 and id = $2 and last_active_at < $3";
@@ -287,6 +288,10 @@ pub(super) async fn update_expiry(tx: &mut Tx, org: OrgId, id: MemberId, end: Op
 }
 pub(super) async fn update_role(tx: &mut Tx, org: OrgId, id: MemberId, role: Role) -> Result<()> {
     tx.run(SET_ROLE, (org, id, role)).await?;
+    Ok(())
+}
+pub(super) async fn touch(tx: &mut Tx, org: OrgId, id: MemberId) -> Result<()> {
+    tx.run(TOUCH, (org, id)).await?;
     Ok(())
 }
 pub(super) async fn update_context(tx: &mut Tx, org: OrgId, id: MemberId, at: Timestamp, status: Status) -> Result<()> {

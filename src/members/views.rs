@@ -8,7 +8,7 @@ use super::{
     store::ListRow,
 };
 use crate::{
-    access::{Can, EnterpriseRole, Permission, Role},
+    access::{Can, EnterpriseRole, Permission, Permissions, Role},
     audit,
     auth::profile::Profile,
     clock::{Timestamp, Zone},
@@ -16,6 +16,7 @@ use crate::{
     guide,
     ids::{GroupId, UserId},
     limits,
+    roles::Held,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
@@ -29,6 +30,7 @@ use crate::{
 pub struct Viewer {
     user: UserId,
     rank: i64,
+    permissions: Permissions,
     may_role: bool,
     may_suspend: bool,
     may_disable: bool,
@@ -45,16 +47,16 @@ pub struct Viewer {
 impl Viewer {
     /// The viewer of a request.
     pub fn of<P>(by: &Can<P>, now: Timestamp) -> Self {
-        let enterprise = by.person().and_then(|person| person.enterprise_role);
         Self {
             user: by.user_id(),
             rank: by.rank(),
+            permissions: by.permissions(),
             may_role: by.may(Permission::RoleAssign),
             may_suspend: by.may(Permission::MemberSuspend),
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
             may_limit: by.may(Permission::LimitSet),
-            names_only: by.role() == Some(Role::Member) && enterprise.is_none(),
+            names_only: !by.may(Permission::MemberDetail),
             zone: by.zone().clone(),
             now,
             base: by.path("/members"),
@@ -118,6 +120,13 @@ impl Offers {
             limit: viewer.may_limit && is_open,
         }
     }
+    /// What is left about a member who has permissions that the viewer lacks.
+    fn beyond_reach(self) -> Self {
+        Self {
+            limit: self.limit,
+            ..Self::default()
+        }
+    }
 }
 
 /// The class that draws a state's shape.
@@ -153,6 +162,8 @@ pub struct Row {
     pub role: String,
     /// Whether the role is Org Admin.
     pub is_admin: bool,
+    /// The names of additional roles.
+    pub additional: Vec<String>,
     /// The state's word.
     pub status: &'static str,
     /// The state's shape.
@@ -285,6 +296,18 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach, but for limits.
+    pub fn add_roles<'a>(&mut self, viewer: &Viewer, held: impl Iterator<Item = &'a Held>) {
+        for one in held {
+            self.additional.push(one.name.clone());
+            if !viewer.permissions.covers(&one.permits()) {
+                self.may = self.may.beyond_reach();
+            }
+        }
+    }
+}
+
 fn offers(viewer: &Viewer, member: &Member) -> Offers {
     let expired = member.state(viewer.now) == "Expired";
     let is_self = member.user_id == viewer.user;
@@ -309,11 +332,12 @@ fn last_active(viewer: &Viewer, at: Timestamp) -> (String, String) {
     )
 }
 
-/// The roles to choose from, up to a rank.
-pub fn role_choices(rank: i64, chosen: &str) -> Vec<Choice> {
+/// The roles to choose from: what the caller may give.
+pub fn role_choices<P>(by: &Can<P>, chosen: &str) -> Vec<Choice> {
+    let power = by.power();
     Role::ALL
         .into_iter()
-        .filter(|role| role.rank() <= rank)
+        .filter(|role| role.rank() <= power.rank && power.permissions.covers(&by.org().permissions_of(*role)))
         .map(|role| Choice {
             value: role.key().to_owned(),
             label: format!("{}: {}", role.title(), role.purpose().trim_end_matches('.')),
@@ -702,6 +726,23 @@ impl Event {
             }
             _ => {}
         }
+        let additional = |text: &str| -> Option<String> {
+            let value: serde_json::Value = serde_json::from_str(text).ok()?;
+            let names: Vec<_> = value
+                .get("additional_roles")?
+                .as_array()?
+                .iter()
+                .filter_map(serde_json::Value::as_str)
+                .collect();
+            Some(if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            })
+        };
+        if let (Some(before), Some(after)) = (additional(&row.before), additional(&row.after)) {
+            text = format!("{text}. Additional roles: {after}, before {before}");
+        }
         if let Some(group) = field(&row.after, "group").or_else(|| field(&row.before, "group")) {
             text = format!("{text} {group}");
         }
@@ -759,6 +800,8 @@ pub struct Show {
     pub vouched: String,
     /// What the viewer may do.
     pub may: Offers,
+    /// The names of additional roles.
+    pub additional: Vec<String>,
     /// The roles.
     pub roles: Vec<Choice>,
     /// What is wrong with the role.
@@ -793,6 +836,8 @@ pub struct Known<'a> {
     pub member: &'a Member,
     /// Their groups.
     pub membership: OfMember,
+    /// Their custom roles.
+    pub held: &'a [Held],
     /// How they are reached.
     pub profile: &'a Profile,
     /// How many sessions are open; none for whom it is not shown.
@@ -809,11 +854,13 @@ impl Show {
         let Known {
             member,
             membership,
+            held,
             profile,
             sessions,
             activity,
             limits,
         } = known;
+        let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
         let status = member.state(viewer.now);
         let zone = viewer.zone.tz();
         let day = |at: Timestamp| date(at.micros(), &zone);
@@ -874,8 +921,13 @@ impl Show {
             joined: long_date(member.joined_at.micros(), &zone),
             notice: notice(by, viewer, member),
             vouched: member.vouched_by.clone().filter(|_| !hidden).unwrap_or_default(),
-            may: offers(viewer, member),
-            roles: role_choices(viewer.rank, member.role.key()),
+            may: if is_reached {
+                offers(viewer, member)
+            } else {
+                offers(viewer, member).beyond_reach()
+            },
+            additional: held.iter().map(|one| one.name.clone()).collect(),
+            roles: role_choices(by, member.role.key()),
             role_error: String::new(),
             until: String::new(),
             until_error: String::new(),

@@ -76,6 +76,7 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
         ),
         (Tab::Groups, "/groups", by.may(Permission::MemberRead), None),
         (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
+        (Tab::Roles, "/roles", by.may(Permission::RoleRead), None),
         (Tab::Settings, "/settings", by.may(Permission::SettingsRead), None),
         (Tab::Audit, "/audit", by.may(Permission::AuditRead), None),
     ];
@@ -140,6 +141,7 @@ pub async fn enterprise<P: Right>(
             "/e/organizations",
             by.may(Permission::EnterpriseRead),
         ),
+        (EnterpriseTab::Roles, "/e/roles", by.may(Permission::EnterpriseRead)),
         (EnterpriseTab::Outbox, "/e/outbox", by.may(Permission::OperateMail)),
         (EnterpriseTab::Audit, "/e/audit", by.may(Permission::EnterpriseAudit)),
         (

@@ -122,6 +122,8 @@ pub enum Tab {
     Usage,
     /// Limits.
     Limits,
+    /// Roles.
+    Roles,
     /// Settings.
     Settings,
     /// Audit log.
@@ -168,6 +170,8 @@ pub enum EnterpriseTab {
     Users,
     /// Organizations.
     Organizations,
+    /// Roles.
+    Roles,
     /// Outbox.
     Outbox,
     /// Audit log.
@@ -316,6 +320,8 @@ pub struct ErrorPage {
     pub request_id: String,
     /// The way on.
     pub action: Option<Link>,
+    /// Where the refusal is explained, for whoever may see it.
+    pub why: Option<Link>,
 }
 
 /// The same as a fragment for htmx: a message in `#toasts` that stays; prints `error_fragment.html`.
@@ -368,6 +374,7 @@ impl Tab {
             Self::Keys => "API Keys",
             Self::Usage => "Usage",
             Self::Limits => "Limits",
+            Self::Roles => "Roles",
             Self::Settings => "Settings",
             Self::Audit => "Audit log",
         }
@@ -381,6 +388,7 @@ impl EnterpriseTab {
             Self::Overview => "Overview",
             Self::Users => "Users",
             Self::Organizations => "Organizations",
+            Self::Roles => "Roles",
             Self::Outbox => "Outbox",
             Self::Audit => "Audit log",
             Self::Settings => "Settings",
@@ -393,6 +401,7 @@ impl EnterpriseTab {
             Self::Overview => "layout-dashboard",
             Self::Users => "users-round",
             Self::Organizations => "building-2",
+            Self::Roles => "shield-check",
             Self::Outbox => "mail",
             Self::Audit => "scroll-text",
             Self::Settings => "settings",
@@ -774,6 +783,7 @@ mod tests {
                     label: "Back to Members".into(),
                     href: "/o/kestrel/members".into(),
                 }),
+                why: None,
             };
             let page = check(&error.render().unwrap(), "No access · Muster");
             assert_eq!(texts(&page, ".badge"), [format!("HTTP {status}")]);

@@ -30,7 +30,7 @@ use super::{
     routes::{Needs, PANICKED},
 };
 use crate::{
-    access::{Person, session},
+    access::{Explanation, Person, session},
     app::App,
     error::Error,
     secret,
@@ -242,6 +242,10 @@ fn error_page(app: &App, req: &actix_web::HttpRequest, refusal: &Refusal, trace:
         action: Some(Link {
             label: label.to_owned(),
             href: href.to_owned(),
+        }),
+        why: req.extensions().get::<Explanation>().map(|Explanation(href)| Link {
+            label: "Why was this denied?".to_owned(),
+            href: href.clone(),
         }),
     }
 }

@@ -60,6 +60,10 @@ pub enum Target {
     Invitation,
     /// `{batch}`.
     Batch,
+    /// `{role}`, a custom role.
+    Role,
+    /// `{account}`, a person with a role over the enterprise.
+    Account,
     /// `{session}`.
     Session,
     /// `{mail}`.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use muster::{
-    access::{Can, Role, permission::InviteCreate},
+    access::{Can, Permission, Role, permission::InviteCreate},
     clock::{days, hours, minutes},
     db::{Engine, Read, Text},
     ids::{InvitationId, OrgId},
@@ -1221,8 +1221,15 @@ async fn groups_and_the_end_of_the_membership_come_with_the_invitation() {
     ann.post(&org.path("/invites"), &fields)
         .await
         .redirects_to("/o/acme/invites");
-    // A manager administers every group (MODEL section 2.5), and so may invite into it (C-18).
-    let max = portal.member(&org, Role::Manager, "max").await;
+    // Who may invite, manages no groups and leads none puts nobody into one.
+    let max = portal.member(&org, Role::Developer, "max").await;
+    crate::roles::give_permissions(
+        &portal,
+        &org,
+        max.member.expect("a member"),
+        &[Permission::InviteCreate],
+    )
+    .await;
     let fields = [
         ("email", "cat@x.example"),
         ("role", "member"),

@@ -26,6 +26,7 @@ mod notifications;
 mod orgs;
 mod profile;
 mod raw;
+mod roles;
 mod shell;
 mod store;
 mod subscription;

@@ -12,7 +12,7 @@ use super::super::{
     views::{Add, Candidates, End, day, last_day},
 };
 use crate::{
-    access::{Can, GroupCan, GroupLead, Role, permission::GroupManage},
+    access::{Can, GroupCan, GroupLead, Permission, permission::GroupManage},
     app::App,
     clock::Timestamp,
     error::{Error, Result},
@@ -60,8 +60,7 @@ async fn add_page(
     };
     let counts = member::counts(&mut db, org).await?;
     let mut found = list::find(&mut db, org, &query, &counts, &[]).await?;
-    let enterprise = by.can().person().and_then(|person| person.enterprise_role);
-    let names_only = by.can().role() == Some(Role::Member) && enterprise.is_none();
+    let names_only = !by.can().may(Permission::MemberDetail);
     if names_only {
         // Whoever may not see addresses may not find by them either.
         found.rows.retain(|row| list::has_words(&row.name, &query.words));

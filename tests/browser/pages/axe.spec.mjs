@@ -151,6 +151,32 @@ test("invites: table, bulk window, preview, result", async ({ me, accounts, sign
   await visit(me, `${invites}/bulk`, "bulk-page");
 });
 
+test("roles: list, editor, table, catalogue, dialogs, why", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.openTab(me, "Roles");
+  const roles = me.page.url().replace(/\?.*/, "");
+  await visit(me, roles, "roles");
+  await visit(me, `${roles}/new?from=manager`, "role-new");
+  await visit(me, `${roles}/matrix`, "roles-matrix");
+  await visit(me, `${roles}/permissions`, "roles-permissions");
+  await me.page.goto(roles);
+  await me.hands.activate(me.page.getByRole("region", { name: "Custom roles" }).getByRole("rowheader").getByRole("link").first());
+  await expect(me.page.getByRole("heading", { level: 1 })).toBeVisible();
+  await inspect(me, "role");
+  const one = me.page.url();
+  await visit(me, `${one}/edit`, "role-edit");
+  await visit(me, `${one}/deletion`, "role-delete");
+  const organization = roles.replace(/\/roles$/, "");
+  await visit(me, `${organization}/access`, "access");
+  await visit(me, `${organization}/access?q=${accounts.with("Developer").email}&permission=audit.read`, "access-denied");
+  await me.page.goto(`${organization}/members`);
+  await steps.act(me, accounts.with("Developer").name, "Manage Roles");
+  await expect(me.page.getByRole("dialog", { name: "Manage Roles" })).toBeVisible();
+  await inspect(me, "manage-roles");
+});
+
 test("the rest of an organization, and one's own pages", async ({ me, portal, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);
@@ -203,7 +229,7 @@ test("limits: own limits, defaults with their preview, asking for more", async (
 
 test("the Enterprise Portal", async ({ me, portal, accounts, signIn }) => {
   await signIn(me, accounts.with("Enterprise Administrator"));
-  for (const page of ["", "/organizations", "/users", "/audit", "/outbox", "/settings"]) {
+  for (const page of ["", "/organizations", "/users", "/roles", "/audit", "/outbox", "/settings"]) {
     await visit(me, `${portal.url}/e${page}`, `enterprise${page.replace("/", "-")}`);
   }
 });

@@ -56,7 +56,9 @@ fn cells(world: &World) -> Vec<Cell> {
         let things: &[Thing] = match route.target {
             Target::None => &[Thing::Fitting],
             // Mails and organizations belong to the one enterprise, and a secret is right or not.
-            Target::Mail | Target::Organization | Target::Token => &[Thing::Fitting, Thing::Missing, Thing::Malformed],
+            Target::Mail | Target::Account | Target::Organization | Target::Token => {
+                &[Thing::Fitting, Thing::Missing, Thing::Malformed]
+            }
             _ => &[Thing::Fitting, Thing::Foreign, Thing::Missing, Thing::Malformed],
         };
         let ways: &[Way] = if is_read(route) {

@@ -16,6 +16,8 @@ pub enum Standing {
     Ended,
     /// A member with the role of this name.
     Role(&'static str),
+    /// A Viewer with a custom role beside it, see [`CUSTOM`].
+    Custom,
     /// A member with the role of this name who leads the group of the test.
     Lead(&'static str),
     /// Someone with the role of this name over the enterprise.
@@ -23,21 +25,23 @@ pub enum Standing {
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 20] = [
+pub const PERMITTED: [(Permission, &str); 35] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
     ),
+    (
+        Permission::MemberDetail,
+        "viewer developer manager administrator auditor billing enterprise",
+    ),
     (Permission::MemberManage, "administrator enterprise"),
     (Permission::MemberSuspend, "manager administrator enterprise"),
     (Permission::MemberDisable, "administrator enterprise"),
-    (Permission::RoleAssign, "administrator enterprise"),
     (Permission::InviteCreate, "manager administrator enterprise"),
+    (Permission::RoleRead, "administrator auditor enterprise"),
+    (Permission::RoleAssign, "administrator enterprise"),
+    (Permission::RoleManage, "administrator enterprise"),
     (Permission::GroupManage, "manager administrator enterprise"),
-    (Permission::OrgSettings, "administrator enterprise"),
-    (Permission::SettingsRead, "administrator auditor billing enterprise"),
-    (Permission::BillingManage, "administrator billing enterprise"),
-    (Permission::AuditRead, "administrator auditor enterprise"),
     (Permission::LimitSet, "administrator billing enterprise"),
     (Permission::LimitDefault, "administrator billing enterprise"),
     (Permission::LimitDecide, "manager administrator billing enterprise"),
@@ -45,11 +49,47 @@ pub const PERMITTED: [(Permission, &str); 20] = [
         Permission::LimitRequest,
         "viewer member developer manager administrator",
     ),
+    (
+        Permission::KeyOwn,
+        "viewer member developer manager administrator enterprise",
+    ),
+    (Permission::KeyManage, "manager administrator enterprise"),
+    (
+        Permission::UsageRead,
+        "viewer manager administrator auditor billing enterprise",
+    ),
+    (
+        Permission::ReportRun,
+        "viewer manager administrator auditor billing enterprise",
+    ),
+    (Permission::OrgSettings, "administrator enterprise"),
+    (Permission::SettingsRead, "administrator auditor billing enterprise"),
+    (Permission::BillingManage, "administrator billing enterprise"),
+    (Permission::AuditRead, "administrator auditor enterprise"),
+    (Permission::AppDeploy, "manager administrator enterprise"),
+    (Permission::AppDevelop, "developer manager administrator enterprise"),
+    (Permission::ResourceMonitor, "viewer manager administrator enterprise"),
+    (Permission::ApiCall, "member developer manager administrator enterprise"),
+    (
+        Permission::ApiRead,
+        "viewer member developer manager administrator enterprise",
+    ),
+    (Permission::DeviceManage, "developer manager administrator enterprise"),
+    (Permission::EnvTest, "developer manager administrator enterprise"),
     (Permission::EnterpriseRead, "auditor billing enterprise"),
     (Permission::OrgManage, "enterprise"),
     (Permission::EnterpriseSettings, "enterprise"),
+    (Permission::EnterpriseRoles, "enterprise"),
     (Permission::EnterpriseAudit, "auditor enterprise"),
     (Permission::OperateMail, "enterprise"),
+];
+
+/// What the custom role of the caller "custom" permits, beside the built-in role Viewer.
+pub const CUSTOM: [Permission; 4] = [
+    Permission::AuditRead,
+    Permission::RoleRead,
+    Permission::InviteCreate,
+    Permission::OrgSettings,
 ];
 
 /// Which organization the path names.
@@ -112,6 +152,7 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
             .find(|(of, _)| *of == permission)
             .map_or("", |(_, names)| names);
         match standing {
+            Standing::Custom => CUSTOM.contains(&permission) || names.split(' ').any(|known| known == "viewer"),
             Standing::Role(name) | Standing::Lead(name) | Standing::Enterprise(name) => {
                 names.split(' ').any(|known| known == name)
             }
@@ -123,7 +164,7 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
     }
     let knows = match standing {
         Standing::Enterprise(_) => place != Place::Missing,
-        Standing::Role(_) | Standing::Lead(_) | Standing::Ended => place == Place::Own,
+        Standing::Role(_) | Standing::Custom | Standing::Lead(_) | Standing::Ended => place == Place::Own,
         Standing::Elsewhere | Standing::SignedOut => false,
     };
     match route.needs {
@@ -146,7 +187,7 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         // Whoever shares an organization with its person may see a picture, and the enterprise sees all.
         Target::Picture => match (standing, thing) {
             (Standing::Enterprise(_), Thing::Fitting | Thing::Foreign)
-            | (Standing::Role(_) | Standing::Lead(_), Thing::Fitting) => Expect::Allowed,
+            | (Standing::Role(_) | Standing::Custom | Standing::Lead(_), Thing::Fitting) => Expect::Allowed,
             _ => Expect::NoThing,
         },
         Target::None if AFTER_A_LINK.contains(&route.path) => Expect::Dead,
@@ -161,7 +202,31 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
 #[test]
 fn the_list_of_permissions_is_whole() {
     for permission in Permission::ALL {
-        let rows = PERMITTED.iter().filter(|(of, _)| *of == permission).count();
+        let rows = PERMITTED.iter().filter(|(of, _)| of == permission).count();
         assert_eq!(rows, 1, "{permission:?}");
+    }
+}
+
+/// The table that the product has and the one above are written twice and say the same.
+#[test]
+fn the_built_in_roles_have_exactly_the_table() {
+    use muster::access::{EnterpriseRole, Role};
+    for (permission, names) in PERMITTED {
+        let mut has: Vec<&str> = Role::ALL
+            .iter()
+            .rev()
+            .filter(|role| role.may(permission))
+            .map(|role| role.key())
+            .collect();
+        for (role, name) in [
+            (EnterpriseRole::Auditor, "auditor"),
+            (EnterpriseRole::BillingManager, "billing"),
+            (EnterpriseRole::Administrator, "enterprise"),
+        ] {
+            if role.may(permission) {
+                has.push(name);
+            }
+        }
+        assert_eq!(has.join(" "), names, "{permission:?}");
     }
 }

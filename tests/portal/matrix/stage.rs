@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster::{
-    access::{GroupCan, Role, inside, permission},
+    access::{EnterpriseRole, GroupCan, Role, inside, permission},
     groups,
     ids::{MemberId, UserId},
     mail::links,
@@ -37,6 +37,8 @@ enum Before {
     CodeSent,
     /// Some minutes have passed since the invitation.
     Later,
+    /// The catalogue has a permission of the organization, and one of the enterprise.
+    HostPermission,
     /// The member stands in no group.
     OutOfGroup,
     /// The member's time in the group has an end.
@@ -159,6 +161,34 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/{member}/disablement" | "/o/{org}/members/{member}/removal") => {
             (B::Nothing, &[("confirm", "ordinary@{word}-people.example")])
         }
+        ("POST", "/o/{org}/members/{member}/roles") => (B::Nothing, &[("role", "member"), ("additional", "{role}")]),
+        ("POST", "/o/{org}/roles") => (
+            B::Nothing,
+            &[
+                ("name", "Support {word}"),
+                ("permission", "member.read"),
+                ("permission", "audit.read"),
+            ],
+        ),
+        ("POST", "/o/{org}/roles/{role}") => (
+            B::Nothing,
+            &[("name", "Other {word}"), ("permission", "audit.read"), ("version", "1")],
+        ),
+        ("POST", "/o/{org}/roles/{role}/deletion") => (B::Nothing, &[("version", "1")]),
+        ("POST", "/o/{org}/roles/permissions" | "/e/roles/permissions") => {
+            (B::Nothing, &[("key", "flow.{word}"), ("title", "Publish flows")])
+        }
+        ("POST", "/o/{org}/roles/permissions/deletion" | "/e/roles/permissions/deletion") => {
+            (B::HostPermission, &[("key", "old.{word}")])
+        }
+        ("POST", "/e/roles") => (
+            B::Nothing,
+            &[
+                ("email", "ordinary@{word}-people.example"),
+                ("role", "enterprise_auditor"),
+            ],
+        ),
+        ("POST", "/e/roles/{account}/revocation") => (B::Nothing, &[]),
         ("POST", "/o/{org}/groups") => (B::Nothing, &[("name", "Night shift"), ("kind", "team")]),
         ("POST", "/o/{org}/groups/rules") => (B::Nothing, &[("leads_invite", "1")]),
         ("POST", "/o/{org}/groups/{group}") => (B::Nothing, &[("description", "For the {word} people")]),
@@ -420,6 +450,15 @@ impl Stage {
                 )
                 .await;
             }
+            Before::HostPermission => {
+                let key = format!("old.{}", self.word);
+                for org in [0, self.site.org.id.raw()] {
+                    let row = format!(
+                        "insert into host_permissions (org_id, key, title, created_at) values ({org}, '{key}', 'Old', 0)"
+                    );
+                    raw(db, &row).await;
+                }
+            }
             Before::OutOfGroup | Before::EndsSoon => {
                 let (group, member): (_, MemberId) = (self.site.group, self.site.member.parse().expect("an id"));
                 let now = portal.clock.now();
@@ -544,6 +583,11 @@ async fn act(
         (Target::Session, Some(user)) => world::another_session(portal, user).await,
         (Target::Notification, Some(user)) => world::notification(portal, user).await,
         (Target::Mail, _) => some_mail(portal, &stage.site.org).await,
+        (Target::Account, _) => {
+            let email = format!("overseer@{}.example", stage.word);
+            let overseer = portal.enterprise_member(EnterpriseRole::Auditor, &email).await;
+            overseer.user.to_string()
+        }
         _ => String::new(),
     };
     let site = &stage.site;
@@ -569,6 +613,8 @@ async fn act(
         .replace("{session}", &own)
         .replace("{notification}", &own)
         .replace("{mail}", &own)
+        .replace("{account}", &own)
+        .replace("{role}", &site.role)
         .replace("{batch}", &site.batch)
         .replace("{request}", &site.request);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
@@ -578,6 +624,7 @@ async fn act(
         text.replace("{word}", &stage.word)
             .replace("{me}", &stage.email)
             .replace("{slug}", &site.org.slug)
+            .replace("{role}", &site.role)
             .replace("{group}", &site.group.to_string())
             .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)

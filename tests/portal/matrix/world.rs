@@ -8,7 +8,9 @@ use muster::{
     auth::{account, profile},
     clock::Timestamp,
     groups,
-    ids::{BatchId, GroupId, InvitationId, LimitRequestId, MailId, MemberId, NotificationId, SessionId, UserId},
+    ids::{
+        BatchId, GroupId, InvitationId, LimitRequestId, MailId, MemberId, NotificationId, RoleId, SessionId, UserId,
+    },
     invitations::{self, Desk, Terms},
     limits::{
         Choice, Enforcement, Value,
@@ -17,13 +19,17 @@ use muster::{
         request,
     },
     mail::{address::Address, links},
-    members::member::{self, NewMember, Source},
+    members::{
+        assignment::{self, Assignment},
+        member::{self, Change, NewMember, Source},
+    },
     notifications::{self, Kind, News},
+    roles::{self, Draft},
     web::routes::{Route, Target},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 
-use super::rules::{Place, Standing, Thing};
+use super::rules::{CUSTOM, Place, Standing, Thing};
 use crate::support::{Org, Portal, spawn_with, watch};
 
 /// A browser whose cookies the test holds in its hands.
@@ -45,6 +51,7 @@ pub struct Site {
     pub member: String,
     pub invitation: String,
     pub batch: String,
+    pub role: String,
     pub group: GroupId,
     /// A member who stands in no group.
     pub keeper: String,
@@ -71,6 +78,8 @@ pub struct World {
     pub own: Site,
     pub foreign: Site,
     pub mail: String,
+    /// An account with a role over the enterprise.
+    pub account: String,
     pub asset: String,
 }
 
@@ -145,6 +154,13 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
         .await
         .user;
     people.push(("enterprise", Standing::Enterprise("enterprise"), Some(boss)));
+    let (user, member) = join(&portal, &own.org, Role::Viewer, "custom@acme.example", None).await;
+    custom_role(&portal, &own.org, "Watch", &CUSTOM, Some(member)).await;
+    people.push(("custom", Standing::Custom, Some(user)));
+    let overseer = portal
+        .enterprise_member(EnterpriseRole::Auditor, "overseer@acme.example")
+        .await
+        .user;
     let (lead, member) = join(&portal, &own.org, Role::Member, "lead@acme.example", None).await;
     make_lead(&portal, &own, member).await;
     people.push(("lead", Standing::Lead("member"), Some(lead)));
@@ -234,6 +250,7 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
         own,
         foreign,
         mail,
+        account: overseer.to_string(),
         asset,
     }
 }
@@ -358,7 +375,11 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         .await
         .expect("leads may invite");
     tx.commit().await.expect("a commit");
+    let role_name = format!("{word} stewards");
+    let role = custom_role(portal, &org, &role_name, &[muster::access::Permission::AuditRead], None).await;
     let canaries = vec![
+        role_name,
+        role.clone(),
         org.name.clone(),
         org.slug.clone(),
         email,
@@ -379,6 +400,7 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         member: member.to_string(),
         invitation,
         batch,
+        role,
         group: group_id,
         keeper: keeper.to_string(),
         request: String::new(),
@@ -388,6 +410,39 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         picture,
         canaries,
     }
+}
+
+/// Makes a custom role and gives it to a member; its id.
+pub async fn custom_role(
+    portal: &Portal,
+    org: &Org,
+    name: &str,
+    permits: &[muster::access::Permission],
+    holder: Option<MemberId>,
+) -> String {
+    let now = portal.clock.now();
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::RoleManage>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let draft = Draft {
+        name: name.to_owned(),
+        description: String::new(),
+        permissions: permits.iter().copied().collect(),
+    };
+    let id = roles::role::create(&mut tx, &can, &draft, now).await.expect("a role");
+    if let Some(member) = holder {
+        let can = can.also::<permission::RoleAssign>().expect("the same proof");
+        let to = Assignment {
+            role: None,
+            additional: Some(vec![id]),
+        };
+        assignment::assign(&mut tx, &can, Change::from(member), to, now)
+            .await
+            .expect("assigned");
+    }
+    tx.commit().await.expect("a commit");
+    id.to_string()
 }
 
 /// Puts a member into the group of a site, as its lead.
@@ -595,6 +650,14 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Batch => (
             "{batch}",
             pick(&site.batch, &other.batch, BatchId::from_raw(raw).to_string()),
+        ),
+        Target::Role => (
+            "{role}",
+            pick(&site.role, &other.role, RoleId::from_raw(raw).to_string()),
+        ),
+        Target::Account => (
+            "{account}",
+            pick(&world.account, "", UserId::from_raw(999_999).to_string()),
         ),
         Target::LimitRequest => (
             "{request}",
