@@ -152,6 +152,8 @@ pub struct App {
     pub sender: Sender,
     /// The token of the one-time set-up link, while there is no enterprise yet.
     pub setup: Option<Secret>,
+    /// Who is taking an export.
+    pub exports: crate::web::turns::Turns,
     /// Who was here when.
     pub presence: members::presence::Presence,
     panics: AtomicU64,
@@ -180,6 +182,7 @@ impl App {
             table: Table::new(routes()),
             sender,
             setup,
+            exports: crate::web::turns::Turns::default(),
             presence: members::presence::Presence::default(),
             panics: AtomicU64::new(0),
         })
@@ -214,6 +217,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::invitations::routes(),
         crate::limits::routes(),
         crate::auth::routes(),
+        crate::bulk::routes(),
     ]
     .into_iter()
     .flatten()

@@ -164,6 +164,10 @@ id! {
     LimitRequestId "lrq",
     /// Something that a person is told.
     NotificationId "ntf",
+    /// An act on many at once.
+    JobId "job",
+    /// A saved view of the members table.
+    ViewId "viw",
 }
 
 impl OrgId {

@@ -4,6 +4,7 @@ pub mod access;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod bulk;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -34,6 +35,7 @@ pub fn statements() -> Vec<db::Statement> {
         access::store::statements(),
         audit::statements(),
         auth::statements(),
+        bulk::statements(),
         enterprise::statements(),
         groups::statements(),
         guide::statements(),

@@ -68,7 +68,67 @@
       all = form.querySelector("[data-check-all]");
     all.checked = n === rows.length;
     all.indeterminate = n > 0 && n < rows.length;
-    say(`${n} selected`);
+    say(`${n + keep(rows)} selected`);
+  });
+
+  // Selection over pages: what is ticked elsewhere waits in this tab until something is done with it.
+  const NONE = { all: false, list: "", ids: [] };
+  const form = () => document.getElementById("pick");
+  const slot = () => "picks:" + form().getAttribute("action");
+  const boxes = () => [...document.querySelectorAll('input[form="pick"]')];
+  const read = () => {
+    const saved = JSON.parse(sessionStorage.getItem(slot())) ?? NONE;
+    return saved.all && saved.list !== form().elements.list.value ? NONE : saved;
+  };
+  // Writes what other pages hold into the form; how many of them are ticked.
+  const carry = (saved) => {
+    const here = new Set(boxes().map((b) => b.value)),
+      away = saved.ids.filter((id) => !here.has(id));
+    document.getElementById("kept").replaceChildren(
+      ...away.map((id) => Object.assign(document.createElement("input"), { type: "hidden", name: saved.all ? "except" : "sel", value: id })),
+    );
+    document.getElementById("pick-all").setAttribute("value", saved.all ? "1" : "");
+    document.getElementById("picked-more").textContent = away.length && !saved.all ? `+ ${away.length} on other pages` : "";
+    return saved.all ? 0 : away.length;
+  };
+  const put = (saved) => {
+    sessionStorage.setItem(slot(), JSON.stringify(saved));
+    boxes().forEach((b) => (b.checked = saved.all !== saved.ids.includes(b.value)));
+    const all = document.querySelector(".picked [data-check-all]"),
+      n = boxes().filter((b) => b.checked).length;
+    all.checked = n > 0 && n === boxes().length;
+    all.indeterminate = n > 0 && !all.checked;
+    return n + carry(saved);
+  };
+  const keep = (rows) => {
+    if (!form() || !rows.includes(boxes()[0])) return 0;
+    const saved = read(),
+      ids = new Set(saved.ids);
+    rows.forEach((r) => (r.checked === saved.all ? ids.delete(r.value) : ids.add(r.value)));
+    const next = { ...saved, ids: [...ids] };
+    sessionStorage.setItem(slot(), JSON.stringify(next));
+    return carry(next);
+  };
+  const forget = (base) =>
+    Object.keys(sessionStorage)
+      .filter((key) => key.startsWith(`picks:${base}/`))
+      .forEach((key) => sessionStorage.removeItem(key));
+  // Something was done with the selection: a job's page, or a message with its Undo.
+  const done =
+    document.querySelector("[data-picks-done]")?.dataset.picksDone ??
+    document.querySelector('.toast form[action*="/bulk/"]')?.getAttribute("action").split("/bulk/")[0];
+  if (done != null) forget(done);
+  const restore = () => form() && put(read());
+  restore();
+  document.addEventListener("htmx:after:swap", restore);
+  document.addEventListener("click", (e) => {
+    const t = e.target.closest("[data-pick-all], [data-pick-clear]");
+    if (!t) return;
+    e.preventDefault();
+    const all = t.dataset.pickAll != null;
+    put(all ? { all, list: form().elements.list.value, ids: [] } : NONE);
+    say(all ? document.querySelector(".bulk .every").textContent : "0 selected");
+    if (!all) document.querySelector(".picked [data-check-all]").focus();
   });
   document.addEventListener("click", (e) => {
     if (!e.target.matches("tbody .c-check input")) return;

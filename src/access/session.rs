@@ -97,6 +97,12 @@ pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<u64> {
     store::delete_all(tx, user).await
 }
 
+/// Ends every session of many persons, as [`end_all`] of one; the person of each session that was ended.
+pub async fn end_all_of(tx: &mut Tx, users: &[UserId]) -> Result<Vec<UserId>> {
+    let users: Vec<String> = users.iter().map(|user| user.raw().to_string()).collect();
+    store::delete_all_of(tx, users.join(",")).await
+}
+
 /// Deletes what has ended by time.
 pub async fn prune(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     store::delete_expired(tx, now).await

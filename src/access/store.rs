@@ -74,6 +74,10 @@ sql! {
          from sessions s join users u on u.id = s.user_id left join profiles p on p.user_id = s.user_id
          where s.token_hash = $1 and s.idle_until > $2 and s.expires_at > $2 and u.state = 1";
     TOUCH: (Vec<u8>, Timestamp, Timestamp) => () = "update sessions set seen_at = $2, idle_until = $3 where token_hash = $1 and seen_at < $2";
+    PERSON: (UserId) => Caller =
+        "select cast(0 as bigint) as session_id, cast(0 as bigint) as seen_at, u.id as user_id, u.name, u.email, u.enterprise_role, u.theme, u.email_proof,
+                p.zone, p.locale, p.compact, p.picture
+         from users u left join profiles p on p.user_id = u.id where u.id = $1 and u.state = 1";
     DELETE: (Vec<u8>) => () = "delete from sessions where token_hash = $1";
     INSERT: (Vec<u8>, SessionId, UserId, Timestamp, Timestamp, Timestamp, String, String) => () =
         "insert into sessions (token_hash, id, user_id, created_at, seen_at, idle_until, expires_at, ip, agent) values ($1, $2, $3, $4, $4, $5, $6, $7, $8)";
@@ -82,6 +86,10 @@ sql! {
     DELETE_ONE: (UserId, SessionId) => () = "delete from sessions where user_id = $1 and id = $2";
     DELETE_OTHERS: (UserId, SessionId) => () = "delete from sessions where user_id = $1 and id <> $2";
     DELETE_ALL: (UserId) => () = "delete from sessions where user_id = $1";
+    DELETE_ALL_OF: (String) => (UserId,) = {
+        sqlite "delete from sessions where user_id in (select value from json_each('[' || $1 || ']')) returning user_id"
+        postgres "delete from sessions where user_id = any (cast(string_to_array($1, ',') as bigint[])) returning user_id"
+    };
     DELETE_OLDEST: (UserId) => () =
         "delete from sessions where user_id = $1 and id not in (select id from sessions where user_id = $1 order by created_at desc, id desc limit 19)";
     DELETE_EXPIRED: (Timestamp) => () = "delete from sessions where expires_at <= $1 or idle_until <= $1";
@@ -103,6 +111,10 @@ sql! {
 
 pub(super) async fn find_caller(db: &mut impl Read, hash: [u8; 32], now: Timestamp) -> Result<Option<Caller>> {
     db.opt(CALLER, (hash, now)).await
+}
+/// Whoever has this account, while it may be used, outside a session.
+pub(super) async fn find_person(db: &mut impl Read, user: UserId) -> Result<Option<Caller>> {
+    db.opt(PERSON, (user,)).await
 }
 pub(super) async fn touch(tx: &mut Tx, hash: [u8; 32], now: Timestamp, idle_until: Timestamp) -> Result<()> {
     tx.run(TOUCH, (hash, now, idle_until)).await?;
@@ -138,6 +150,10 @@ pub(super) async fn delete_others(tx: &mut Tx, user: UserId, keep: SessionId) ->
 }
 pub(super) async fn delete_all(tx: &mut Tx, user: UserId) -> Result<u64> {
     tx.run(DELETE_ALL, (user,)).await
+}
+pub(super) async fn delete_all_of(tx: &mut Tx, users: String) -> Result<Vec<UserId>> {
+    let rows = tx.all(DELETE_ALL_OF, (users,)).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 pub(super) async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     tx.run(DELETE_EXPIRED, (now,)).await

@@ -8,7 +8,7 @@ use crate::{
         self, Can, EnterpriseRole, GroupCan, Permissions, Person, Right, Role,
         permission::{
             BillingManage, GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable,
-            MemberManage, MemberSuspend, OrgSettings, RoleManage,
+            MemberManage, MemberRead, MemberSuspend, OrgSettings, RoleManage,
         },
     },
     audit::Actor,
@@ -35,6 +35,7 @@ use crate::{
     members::{
         assignment::{self, Assignment},
         member::{self, Change, NewMember, Source},
+        saved::{self, NewView},
     },
     orgs::{
         self, NewOrg,
@@ -408,6 +409,8 @@ enum Act {
     Invite(&'static Invited),
     /// An invited person says no.
     Decline(&'static Invited),
+    /// A founder saves a view for everyone.
+    View(&'static str, &'static str),
     /// Kestrel limits what its people use, or somebody asks for more.
     Limit(Limiting),
 }
@@ -477,6 +480,7 @@ fn acts() -> Vec<(u64, Act)> {
             acts.push((ago, Act::Decline(invited)));
         }
     }
+    acts.push((2 * DAY, Act::View("No context yet", "status=inactive&sort=joined")));
     acts.extend(LIMITS.map(|(ago, limiting)| (ago, Act::Limit(limiting))));
     acts.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
     acts
@@ -565,6 +569,12 @@ impl History<'_> {
             Act::Leave(stay) => self.leave(tx, stay, then).await,
             Act::Invite(invited) => self.invite(tx, invited, then).await,
             Act::Decline(invited) => self.decline(tx, invited, then).await,
+            Act::View(name, list) => {
+                let by = self.founder::<MemberRead>(tx, KESTREL, then).await?;
+                let shared = true;
+                saved::create(tx, &by, &NewView { name, list, shared }, then).await?;
+                Ok(())
+            }
             Act::Limit(limiting) => self.limit(tx, limiting, then).await,
         }
     }

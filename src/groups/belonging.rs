@@ -102,8 +102,8 @@ fn in_future(until: Option<Timestamp>, now: Timestamp) -> Result<()> {
 }
 
 /// What the record says of a place in a group.
-fn place(group: &Profile, until: Option<Timestamp>) -> Value {
-    let mut place = json!({ "group": group.name });
+pub(super) fn place(group: &str, until: Option<Timestamp>) -> Value {
+    let mut place = json!({ "group": group });
     if let Some(end) = until {
         place["until"] = json!(end.micros());
     }
@@ -155,7 +155,7 @@ async fn add_as(
     store::insert_members(tx, org, rows).await?;
     let entries = fresh
         .iter()
-        .map(|standing| standing.entry(Action::GroupMemberAdd, Value::Null, place(&group, until)))
+        .map(|standing| standing.entry(Action::GroupMemberAdd, Value::Null, place(&group.name, until)))
         .collect();
     record(tx, by, entries, now).await?;
     Ok(fresh.len() as u64)
@@ -224,7 +224,7 @@ async fn take_out(
     let entries = leaving
         .iter()
         .map(|standing| {
-            let mut before = place(group, standing.expires_at);
+            let mut before = place(&group.name, standing.expires_at);
             if standing.is_lead == Some(true) {
                 before["lead"] = json!(true);
             }

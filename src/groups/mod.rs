@@ -10,6 +10,8 @@ mod forms;
 pub mod group;
 mod handlers;
 pub mod list;
+pub mod mass;
+mod mass_store;
 mod store;
 pub mod views;
 
@@ -18,6 +20,7 @@ pub use cards::{Card, Cards};
 pub use expiry::{end_due, warn_due};
 pub use group::{Belonging, Group, Kind, create, list, list_of};
 pub(crate) use group::{enrol, enrol_many, leave_all};
+pub(crate) use mass::leave_all_many;
 
 use handlers::{index, page, people};
 
@@ -30,7 +33,10 @@ use crate::{
 
 /// Every statement of this room.
 pub fn statements() -> Vec<Statement> {
-    store::statements().into_iter().chain(list::statements()).collect()
+    let mut all = store::statements();
+    all.extend(list::statements());
+    all.extend(mass_store::statements());
+    all
 }
 
 /// The routes of this room.

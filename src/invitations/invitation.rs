@@ -14,7 +14,7 @@ use super::{
     store,
 };
 use crate::{
-    access::{Can, OrgRef, Permission, Role, permission::InviteCreate},
+    access::{Can, OrgRef, Role, permission::InviteCreate},
     audit::{self, Action, Actor, Entry, Object},
     auth::account,
     clock::{Timestamp, days, minutes},
@@ -138,20 +138,19 @@ pub struct Terms {
 }
 
 /// Two mails of one invitation lie at least this far apart.
-const RESEND_GAP: std::time::Duration = minutes(1);
+pub(super) const RESEND_GAP: std::time::Duration = minutes(1);
 /// How many mails of one invitation may be ordered again within a day.
 const RESENDS_A_DAY: i64 = 5;
 
 /// The roles that the caller may invite with: within the own permissions and up to the own rank, for managers below it (MODEL C-18).
-/// A group's lead has no permission to invite but the proof that the organization's rule gives ([`super::leads`]), which names the roles
-/// itself, so that the rank alone counts.
+/// The same holds for a group's lead who may invite by the organization's rule ([`super::leads`]): whoever sees no addresses could
+/// otherwise invite a second address of their own as Viewer and read them all.
 pub fn roles_for<P>(by: &Can<P>) -> Vec<Role> {
     let rank = by.rank();
     let own = by.permissions();
-    let is_by_rule = !by.may(Permission::InviteCreate);
     let may = |role: &Role| {
         let reaches = role.rank() < rank || (role.rank() == rank && rank != Role::Manager.rank());
-        reaches && (is_by_rule || own.covers(&by.org().permissions_of(*role)))
+        reaches && own.covers(&by.org().permissions_of(*role))
     };
     Role::ALL.into_iter().filter(may).collect()
 }

@@ -11,6 +11,8 @@ mod handlers;
 pub mod invitation;
 pub mod leads;
 pub mod list;
+pub mod mass;
+mod mass_store;
 mod store;
 mod views;
 
@@ -30,7 +32,7 @@ use crate::{
 
 /// Every statement of this room.
 pub fn statements() -> Vec<Statement> {
-    [store::statements(), store::list_statements()]
+    [store::statements(), store::list_statements(), mass::statements()]
         .into_iter()
         .flatten()
         .collect()

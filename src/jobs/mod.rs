@@ -10,7 +10,7 @@ use crate::{
     access::session,
     app::App,
     audit::Actor,
-    auth,
+    auth, bulk,
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
@@ -37,8 +37,23 @@ type Sent = (MailRow, Outcome);
 
 /// Works until it is told to stop; what is under way is finished first.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    // Two rounds: a mail server that hangs must not keep the minute's work waiting.
-    tokio::join!(deliver(&app, &stop), keep_house(&app, &stop));
+    // Rounds beside each other: a mail server that hangs must not keep the minute's work waiting.
+    tokio::join!(deliver(&app, &stop), keep_house(&app, &stop), work(&app, &stop));
+}
+
+/// Works on bulk changes; what a restart interrupts goes on here.
+async fn work(app: &App, stop: &CancellationToken) {
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        if let Err(error) = bulk::work::run_all(app, stop).await {
+            tracing::warn!(%error, "bulk changes wait");
+        }
+    }
 }
 
 async fn deliver(app: &App, stop: &CancellationToken) {
@@ -170,5 +185,6 @@ pub async fn tidy(app: &App) -> Result<()> {
     groups::warn_due(&mut tx, now).await?;
     groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;
     limits::tidy::tidy(&mut tx, &Actor::system(&app.keys), now).await?;
+    bulk::prune(&mut tx, now).await?;
     tx.commit().await
 }

@@ -39,7 +39,7 @@ impl Cells {
 }
 
 /// Whether a viewer sees everybody's limits; everybody sees their own.
-fn sees_all<P>(by: &Can<P>) -> bool {
+pub fn sees_all<P>(by: &Can<P>) -> bool {
     [Permission::UsageRead, Permission::LimitSet, Permission::LimitDecide]
         .into_iter()
         .any(|one| by.may(one))

@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Change, Member,
-    member::{find, keep_one_admin, load, notify, record, recount, refuse_disabled},
+    guard::Deed,
+    member::{find, is_allowed, load, notify, record, recount, refuse_disabled},
     store,
 };
 use crate::{
-    access::{Can, EnterpriseRole, OrgRef, Permissions, Power, Role, lattice, permission::RoleAssign},
+    access::{Can, Permissions, Role, lattice, permission::RoleAssign},
     audit::Action,
     clock::Timestamp,
     db::Tx,
@@ -36,21 +37,6 @@ impl Assignment {
     }
 }
 
-/// How far a member reaches, or would with another built-in role and these additional ones, whether or not the membership acts.
-pub fn power_of(org: &OrgRef, member: &Member, role: Role, additional: impl Iterator<Item = Permissions>) -> Power {
-    let mut permissions = org.permissions_of(role);
-    for more in additional {
-        permissions.join(&more);
-    }
-    if let Some(role) = member.enterprise_role {
-        permissions.join(&role.permissions());
-    }
-    Power {
-        rank: role.rank().max(member.enterprise_role.map_or(0, EnterpriseRole::rank)),
-        permissions,
-    }
-}
-
 /// Changes a member's roles, which acts on their next request.
 pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignment, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of, now).await?;
@@ -62,7 +48,8 @@ pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignmen
         )));
     }
     let held = roles::held_by(tx, org.id, member.id).await?;
-    let before = power_of(org, &member, member.role, held.iter().map(roles::Held::permits));
+    let mut standing = member.standing();
+    let before = standing.power(org, member.role);
     // What is decided about, before and after; without a decision every additional role stays.
     let (old, wanted, stays) = match to.additional {
         None => (Vec::new(), Vec::new(), held),
@@ -78,11 +65,15 @@ pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignmen
             (held, wanted, Vec::new())
         }
     };
-    let permits = stays
+    standing.additional = Permissions::default();
+    for permits in stays
         .iter()
         .map(roles::Held::permits)
-        .chain(wanted.iter().map(roles::CustomRole::permits));
-    let after = power_of(org, &member, role, permits);
+        .chain(wanted.iter().map(roles::CustomRole::permits))
+    {
+        standing.additional.join(&permits);
+    }
+    let after = standing.power(org, role);
     if !lattice::may_change(&by.power(), &before, &after) {
         roles::refuse_beyond(by, &after.permissions, "These roles permit")?;
         return Err(Error::forbidden("These roles stand above your own role."));
@@ -100,12 +91,14 @@ pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignmen
     if role == member.role && give.is_empty() && take.is_empty() {
         return Ok(member);
     }
-    refuse_disabled(by, &member)?;
     let (mut told_before, mut told_after) = (Map::new(), Map::new());
     if role == member.role {
+        refuse_disabled(by, &member)?;
         store::touch(tx, member.org_id, member.id).await?;
     } else {
-        change_built_in(tx, by, &member, role, now).await?;
+        is_allowed(tx, by, Deed::Role(role), &member, now).await?;
+        store::update_role(tx, member.org_id, member.id, role).await?;
+        recount(tx, &member, Some((role, member.status))).await?;
         told_before.insert("role".to_owned(), json!(member.role.key()));
         told_after.insert("role".to_owned(), json!(role.key()));
     }
@@ -131,22 +124,4 @@ pub async fn assign(tx: &mut Tx, by: &Can<RoleAssign>, of: Change, to: Assignmen
     .await?;
     notify(tx, by, &member, &format!("role:{}", titles.join(", ")), now).await?;
     find(tx, member.org_id, member.id).await
-}
-
-/// Another built-in role, if an Org Admin without an end date is left afterwards (I-01).
-async fn change_built_in(tx: &mut Tx, by: &Can<RoleAssign>, member: &Member, role: Role, now: Timestamp) -> Result<()> {
-    if member.role == Role::Administrator {
-        keep_one_admin(tx, by, member, now).await?;
-    }
-    if role == Role::Administrator
-        && member.expires_at.is_some()
-        && store::count_other_admins(tx, by.org().id, member.id).await? == 0
-    {
-        return Err(Error::conflict(format!(
-            "{}’s membership has an end date, and the organization has no Org Admin without one. Make someone else Org Admin first.",
-            member.name
-        )));
-    }
-    store::update_role(tx, member.org_id, member.id, role).await?;
-    recount(tx, member, Some((role, member.status))).await
 }

@@ -47,9 +47,27 @@ pub struct Search {
     limit: String,
     after: String,
     before: String,
+    view: String,
 }
 
 impl Search {
+    /// Whether the address asks for nothing in particular, so that a default view may answer.
+    pub fn is_plain(&self) -> bool {
+        self.view.is_empty()
+            && [
+                &self.q,
+                &self.status,
+                &self.sort,
+                &self.dir,
+                &self.limit,
+                &self.after,
+                &self.before,
+            ]
+            .iter()
+            .all(|part| part.is_empty())
+            && self.role.is_empty()
+            && self.group.is_empty()
+    }
     /// The question; what it does not understand it leaves out.
     pub fn query(&self) -> Query {
         let sort = Sort::find(&self.sort).unwrap_or_default();

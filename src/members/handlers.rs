@@ -10,6 +10,8 @@ use super::{
     forms::{ActForm, ConfirmForm, MemberPath, NewForm, RoleForm, Search, SuspensionForm},
     list,
     member::{self, Change, Member},
+    picks::{Picks, Selection},
+    saved,
     views::{
         Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Viewer, role_choices, what_ends,
     },
@@ -36,12 +38,35 @@ use crate::{
 
 /// The list.
 pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<Search>) -> Result<HttpResponse> {
-    let mut query = search.0.query();
-    let viewer = Viewer::of(&by, app.clock.now());
+    page(&app, &by, &ctx, &search.0, &Selection::default()).await
+}
+
+/// A page of the list with what is selected, for whoever turns pages without scripts. Changes nothing.
+pub async fn select(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, form: Form<Picks>) -> Result<HttpResponse> {
+    let (search, selection) = form.0.turn()?;
+    page(&app, &by, &ctx, &search, &selection).await
+}
+
+async fn page(
+    app: &App,
+    by: &Can<MemberRead>,
+    ctx: &Ctx,
+    search: &Search,
+    selection: &Selection,
+) -> Result<HttpResponse> {
+    let mut query = search.query();
+    let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
+    let saved = saved::list(&mut db, by).await?;
+    if search.is_plain()
+        && !ctx.hx.on
+        && let Some(view) = saved.iter().find(|view| view.is_default && !view.query.is_empty())
+    {
+        return Ok(respond::redirect(&super::with(&by.path("/members"), &view.query)));
+    }
     let counts = member::counts(&mut db, by.org().id).await?;
     let all_groups = groups::list(&mut db, by.org().id).await?;
-    let without = limits::banner(&mut db, &by, &counts).await?;
+    let without = limits::banner(&mut db, by, &counts).await?;
     query.limitless = query.limitless.and(without.filter());
     let mut found = list::find(&mut db, by.org().id, &query, &counts, &all_groups).await?;
     if viewer.names_only() {
@@ -51,26 +76,28 @@ pub async fn index(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, search: Query<
             .retain(|row| list::has_words(&row.name, &query.words) || by.user_id() == row.user_id);
     }
     let people: Vec<_> = found.rows.iter().map(|row| (row.id, row.user_id)).collect();
-    let limits = limits::cells(&mut db, &by, &people, app.clock.now()).await?;
-    let l = shell::org(&app, &ctx, &by, "Members", Tab::Members).await?;
-    let typed = search.0.typed();
+    let limits = limits::cells(&mut db, by, &people, app.clock.now()).await?;
+    let l = shell::org(app, ctx, by, "Members", Tab::Members).await?;
+    let typed = search.typed();
     let shown = Shown {
         query: &query,
         typed: &typed,
         counts: &counts,
         groups: &all_groups,
         found: &found,
+        selection,
+        saved: &saved,
         limits: &limits,
         without: &without,
     };
-    let mut page = Index::new(l, ctx.hx.on, &by, &viewer, &shown);
+    let mut page = Index::new(l, ctx.hx.on, by, &viewer, &shown);
     let ids: Vec<_> = found.rows.iter().map(|row| row.id).collect();
     let held = roles::held_by_many(&mut db, by.org().id, &ids).await?;
     for (row, id) in page.rows.iter_mut().zip(ids) {
         row.add_roles(&viewer, held.iter().filter(|one| one.member_id == id));
     }
     if !ctx.hx.on {
-        page.start = guide::card(&app, &by).await?;
+        page.start = guide::card(app, by).await?;
     }
     if ctx.hx.on {
         respond::page(&page.as_rows())

@@ -215,7 +215,7 @@ pub async fn find(db: &mut impl Read, org: OrgId, query: &Query, counts: &Counts
     let plans = plan(query, counts, groups);
     let mut rows = Vec::new();
     for shape in plans {
-        rows = run(db, org, query, key, shape).await?;
+        rows = run(db, org, query, key, shape, PAGE).await?;
         let is_bounded = matches!(
             shape,
             Shape {
@@ -344,8 +344,50 @@ fn plan(query: &Query, counts: &Counts, groups: &[Group]) -> Vec<Shape> {
     }]
 }
 
-async fn run(db: &mut impl Read, org: OrgId, query: &Query, key: Key, shape: Shape) -> Result<Vec<ListRow>> {
-    let text = Text::Made(text(db.engine(), key, shape));
+/// How many members an export reads with one statement.
+pub const SLICE: usize = 1_000;
+
+/// A part of the whole list, after a place, for whoever takes all of it: every part goes on along the same index, so the whole costs
+/// one walk of it, whatever is filtered. Returns the rows and the next place, if there may be more.
+pub async fn slice(db: &mut impl Read, org: OrgId, query: &Query) -> Result<(Vec<ListRow>, Option<Cursor>)> {
+    let key = Key::new(query.order, false);
+    let mut rows = run(db, org, query, key, whole(query), SLICE).await?;
+    let more = rows.len() > SLICE;
+    rows.truncate(SLICE);
+    let next = rows.last().filter(|_| more).map(|row| Cursor {
+        backward: false,
+        number: row.k1,
+        text: row.k2.clone(),
+        id: row.id,
+        before: 0,
+    });
+    Ok((rows, next))
+}
+
+/// The plan of a slice.
+fn whole(query: &Query) -> Shape {
+    let plan = if query.order.sort.is_grouped() {
+        Plan::MergeParts
+    } else {
+        Plan::Walk { bounded: false }
+    };
+    Shape {
+        plan,
+        grouped: !query.groups.is_empty(),
+        searched: !query.words.is_empty(),
+        limitless: query.limitless.is_some(),
+    }
+}
+
+async fn run(
+    db: &mut impl Read,
+    org: OrgId,
+    query: &Query,
+    key: Key,
+    shape: Shape,
+    size: usize,
+) -> Result<Vec<ListRow>> {
+    let text = Text::Made(text(db.engine(), key, shape, size));
     let (number, name, id) = match &query.cursor {
         Some(cursor) => (cursor.number, cursor.text.clone(), cursor.id),
         None if key.up => (i64::MIN, String::new(), MemberId::from_raw(0)),
@@ -408,7 +450,7 @@ type GroupedIndexed = (
 const LAST: &str = "\u{10FFFF}";
 
 /// One bit for each role and state that fits.
-fn mask(query: &Query) -> i64 {
+pub(super) fn mask(query: &Query) -> i64 {
     let mut mask = 0;
     for role in Role::ALL {
         for status in Status::LIVE {
@@ -598,7 +640,7 @@ struct Shape {
 }
 
 /// The whole text of a statement.
-fn text(engine: Engine, key: Key, shape: Shape) -> String {
+fn text(engine: Engine, key: Key, shape: Shape, size: usize) -> String {
     let sqlite = engine == Engine::Sqlite;
     let indexed = |index: &str| {
         if sqlite {
@@ -644,7 +686,7 @@ fn text(engine: Engine, key: Key, shape: Shape) -> String {
             };
         }
     }
-    let (number, name, up, beyond, limit) = (key.number(), key.text(), key.direction(), key.beyond(), PAGE + 1);
+    let (number, name, up, beyond, limit) = (key.number(), key.text(), key.direction(), key.beyond(), size + 1);
     let found = match shape.plan {
         Plan::Walk { bounded } => {
             let (index, column) = key.index();
@@ -684,7 +726,7 @@ fn text(engine: Engine, key: Key, shape: Shape) -> String {
                 .map(|(value, bits)| {
                     let place = key.place(value);
                     format!(
-                        "select * from (select m.id, cast({place} as bigint) as k1, m.name_key as k2 from members m{index} where m.org_id = $1 and m.{column} = {value} and ($2 & {bits}) <> 0 and {place} {reach} $3 and (m.name_key, m.id) {beyond} (case when $3 = {place} then $4 else '{edge}' end, case when $3 = {place} then $5 else {edge_id} end) and {fits}{in_group} order by m.name_key {up}, m.id {up} limit {limit}) b{value}",
+                        "select * from (select m.id, cast({place} as bigint) as k1, m.name_key as k2 from members m{index} where m.org_id = $1 and m.{column} = {value} and ($2 & {bits}) <> 0 and {place} {reach} $3 and (m.name_key, m.id) {beyond} (case when $3 = {place} then $4 else '{edge}' end, case when $3 = {place} then $5 else {edge_id} end) and {fits}{in_group}{has_words} order by m.name_key {up}, m.id {up} limit {limit}) b{value}",
                         index = indexed(part.index()),
                         column = part.column(),
                     )
@@ -759,8 +801,8 @@ fn text(engine: Engine, key: Key, shape: Shape) -> String {
 
 /// Every text of this list, for the test that prepares them on both databases.
 pub fn statements() -> Vec<Statement> {
-    fn add<P: Params>(list: &mut Vec<Statement>, key: Key, shape: Shape) {
-        let made = |engine| text(engine, key, shape);
+    fn add<P: Params>(list: &mut Vec<Statement>, key: Key, shape: Shape, size: usize) {
+        let made = |engine| text(engine, key, shape, size);
         list.push(Statement::of_text::<P, ListRow>(
             "muster::members::list",
             made(Engine::Sqlite),
@@ -770,12 +812,37 @@ pub fn statements() -> Vec<Statement> {
     let mut list = Vec::new();
     for (key, shape) in shapes() {
         match (shape.grouped, shape.searched, shape.plan) {
-            (false, false, _) => add::<Plain>(&mut list, key, shape),
-            (true, false, _) => add::<Grouped>(&mut list, key, shape),
-            (false, true, Plan::Collect(Source::Index)) => add::<Indexed>(&mut list, key, shape),
-            (true, true, Plan::Collect(Source::Index)) => add::<GroupedIndexed>(&mut list, key, shape),
-            (false, true, _) => add::<Searched>(&mut list, key, shape),
-            (true, true, _) => add::<GroupedSearched>(&mut list, key, shape),
+            (false, false, _) => add::<Plain>(&mut list, key, shape, PAGE),
+            (true, false, _) => add::<Grouped>(&mut list, key, shape, PAGE),
+            (false, true, Plan::Collect(Source::Index)) => add::<Indexed>(&mut list, key, shape, PAGE),
+            (true, true, Plan::Collect(Source::Index)) => add::<GroupedIndexed>(&mut list, key, shape, PAGE),
+            (false, true, _) => add::<Searched>(&mut list, key, shape, PAGE),
+            (true, true, _) => add::<GroupedSearched>(&mut list, key, shape, PAGE),
+        }
+    }
+    for order in Sort::ALL
+        .into_iter()
+        .flat_map(|sort| [false, true].map(|down| Order { sort, down }))
+    {
+        let parts = [(0, ""), (1, ""), (0, "a"), (1, "a")];
+        for ((groups, words), limitless) in parts
+            .into_iter()
+            .flat_map(|part| [None, Some(Limitless::Any)].map(|limitless| (part, limitless)))
+        {
+            let query = Query {
+                order,
+                groups: vec![GroupId::from_raw(7); groups],
+                words: self::words(words),
+                limitless,
+                ..Query::default()
+            };
+            let (key, shape) = (Key::new(order, false), whole(&query));
+            match (shape.grouped, shape.searched) {
+                (false, false) => add::<Plain>(&mut list, key, shape, SLICE),
+                (true, false) => add::<Grouped>(&mut list, key, shape, SLICE),
+                (false, true) => add::<Searched>(&mut list, key, shape, SLICE),
+                (true, true) => add::<GroupedSearched>(&mut list, key, shape, SLICE),
+            }
         }
     }
     list

@@ -112,7 +112,7 @@ async fn dialog(
 ) -> Result<ManageRoles> {
     let mut db = app.db.read();
     let held = roles::held_by(&mut db, by.org().id, member.id).await?;
-    let power = assignment::power_of(by.org(), member, member.role, held.iter().map(roles::Held::permits));
+    let power = member.standing().power(by.org(), member.role);
     if !by.power().reaches(&power) {
         return Err(Error::forbidden(format!(
             "{} has roles that you cannot change, because they permit more than yours. Ask an Org Admin.",

@@ -10,12 +10,13 @@ use serde_json::{Map, Value, json};
 pub use super::store::{Member, Seats};
 use super::{
     assignment::{self, Assignment},
+    guard::{self, Deed, Standing},
     list::Counts,
     store::{self, Due},
 };
 use crate::{
     access::{
-        Can, EnterpriseRole, Role,
+        Can, EnterpriseRole, Permissions, Role,
         permission::{MemberDisable, MemberManage, MemberSuspend, Right, RoleAssign},
         session,
     },
@@ -198,6 +199,17 @@ impl Member {
     pub fn acts(&self, now: Timestamp) -> bool {
         self.status.acts() && !self.is_expired(now)
     }
+    /// What a decision about the member has to know.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            user: self.user_id,
+            role: self.role,
+            enterprise_role: self.enterprise_role,
+            additional: Permissions::parse(&self.additional),
+            status: self.status,
+            expires_at: self.expires_at,
+        }
+    }
     /// The word for the state, by the precedence of MODEL section 2.4.
     pub fn state(&self, now: Timestamp) -> &'static str {
         match self.status {
@@ -210,11 +222,11 @@ impl Member {
     fn was_expired(&self) -> bool {
         self.status == Status::Suspended && self.expires_at.is_some() && self.state_at == self.expires_at
     }
-    fn object(&self) -> Object {
+    pub(super) fn object(&self) -> Object {
         Object::new("member", self.id.raw(), self.name.clone())
     }
     /// The state to return to.
-    const fn restored(&self) -> Status {
+    pub(super) const fn restored(&self) -> Status {
         if self.context_at.is_some() {
             Status::Active
         } else {
@@ -425,18 +437,7 @@ pub async fn suspend(
     now: Timestamp,
 ) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_self(by, &member, "deactivate")?;
-    refuse_disabled(by, &member)?;
-    if member.status == Status::Suspended {
-        return Err(Error::conflict(format!("{} is deactivated already.", member.name)));
-    }
-    if until.is_some_and(|until| until <= now) {
-        return Err(Error::invalid(
-            "until",
-            "Choose a day after today, or leave the field empty.",
-        ));
-    }
-    keep_one_admin(tx, by, &member, now).await?;
+    is_allowed(tx, by, Deed::Suspend(until), &member, now).await?;
     set_status(tx, by.actor(), &member, Status::Suspended, until, reason, now).await?;
     end_sessions(tx, &member, now).await?;
     let before = json!({ "status": member.status.key() });
@@ -452,11 +453,8 @@ pub async fn suspend(
 /// Takes a deactivation back, or the end of a membership that ended by its date.
 pub async fn activate(tx: &mut Tx, by: &Can<MemberSuspend>, of: impl Into<Change>, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_disabled(by, &member)?;
-    if member.status != Status::Suspended && !member.is_expired(now) {
-        return Err(Error::conflict(format!("{} is not deactivated.", member.name)));
-    }
-    if member.status == Status::Suspended {
+    is_allowed(tx, by, Deed::Activate, &member, now).await?;
+    if guard::takes_seat(Deed::Activate, member.status) {
         keep_within_seats(tx, member.org_id, 1).await?;
     }
     reopen(tx, by.actor(), &member, Action::MemberActivate, "", now).await?;
@@ -473,11 +471,7 @@ pub async fn disable(
     now: Timestamp,
 ) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_self(by, &member, "disable")?;
-    if member.status == Status::Disabled {
-        return Err(Error::conflict(format!("{} is disabled already.", member.name)));
-    }
-    keep_one_admin(tx, by, &member, now).await?;
+    is_allowed(tx, by, Deed::Disable, &member, now).await?;
     set_status(tx, by.actor(), &member, Status::Disabled, None, reason, now).await?;
     let ended = end_sessions(tx, &member, now).await?;
     let revoked = revoke_invitations(tx, by.actor(), &member, now).await?;
@@ -500,9 +494,8 @@ pub async fn disable(
 /// Ends a membership: what disabling ends, and groups; the row stays as history, and a new invitation begins a new membership.
 pub async fn remove(tx: &mut Tx, by: &Can<MemberManage>, of: impl Into<Change>, now: Timestamp) -> Result<Member> {
     let member = load(tx, by, of.into(), now).await?;
-    refuse_self(by, &member, "remove")?;
+    is_allowed(tx, by, Deed::Remove, &member, now).await?;
     store::lock_user(tx, member.user_id).await?;
-    keep_one_admin(tx, by, &member, now).await?;
     store::update_status(
         tx,
         member.org_id,
@@ -661,10 +654,18 @@ pub async fn expire_due(tx: &mut Tx, by: &Actor, now: Timestamp) -> Result<usize
     Ok(count)
 }
 
-/// Tells the member what has changed; nobody hears of what they did themselves.
+/// Tells the member what has changed.
 pub(super) async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change: &str, now: Timestamp) -> Result<()> {
+    match news(by, member, change)? {
+        Some((kind, news)) => notifications::notify(tx, kind, news, now).await,
+        None => Ok(()),
+    }
+}
+
+/// What the member is told of a change; nobody hears of what they did themselves.
+pub(super) fn news<P>(by: &Can<P>, member: &Member, change: &str) -> Result<Option<(Kind, News)>> {
     if by.user_id() == member.user_id {
-        return Ok(());
+        return Ok(None);
     }
     let org = by.org();
     let to =
@@ -698,7 +699,7 @@ pub(super) async fn notify<P>(tx: &mut Tx, by: &Can<P>, member: &Member, change:
         link: if opens { org.path("/members") } else { String::new() },
         mail: Some((to, message)),
     };
-    notifications::notify(tx, kind, news, now).await
+    Ok(Some((kind, news)))
 }
 
 /// Locks an organization that is not archived.
@@ -714,15 +715,10 @@ pub(crate) async fn lock_live(tx: &mut Tx, org: OrgId) -> Result<()> {
 /// Locks the organization, finds the member, and refuses whom the caller may not act on or has seen in an older state.
 pub(super) async fn load<P: Right>(tx: &mut Tx, by: &Can<P>, of: Change, now: Timestamp) -> Result<Member> {
     let member = load_within_rank(tx, by, of, now).await?;
-    let org = by.org();
-    let held = roles::held_by(tx, org.id, member.id).await?;
-    let power = assignment::power_of(org, &member, member.role, held.iter().map(roles::Held::permits));
-    if !by.power().reaches(&power) {
-        return Err(Error::forbidden(format!(
-            "{} has permissions that you do not have: {}. Ask someone who has them.",
-            member.name,
-            power.permissions.beyond(&by.permissions()).join(", ")
-        )));
+    let standing = member.standing();
+    if !by.power().reaches(&standing.power(by.org(), member.role)) {
+        let beyond = guard::Refusal::Beyond;
+        return Err(guard::error(beyond, by, Deed::Activate, &standing, &member.name));
     }
     Ok(member)
 }
@@ -736,14 +732,14 @@ pub(crate) async fn load_within_rank<P: Right>(tx: &mut Tx, by: &Can<P>, of: Cha
     lock_live(tx, org.id).await?;
     let member = find(tx, org.id, of.id).await?;
     if member.rank() > by.rank() {
-        let title = match member.enterprise_role {
-            Some(role) if role.rank() > by.rank() => role.title(),
-            _ => member.role.title(),
-        };
-        return Err(Error::forbidden(format!(
-            "{} is {title}, which stands above your own role. Ask someone of that rank.",
-            member.name
-        )));
+        let higher = guard::Refusal::Higher;
+        return Err(guard::error(
+            higher,
+            by,
+            Deed::Activate,
+            &member.standing(),
+            &member.name,
+        ));
     }
     if of.expected.is_some_and(|version| version != member.version) {
         return Err(Error::conflict(format!(
@@ -771,13 +767,22 @@ pub(super) fn already(member: &Member) -> String {
     }
 }
 
-fn refuse_self<P>(by: &Can<P>, member: &Member, deed: &str) -> Result<()> {
-    if by.person().is_some() && by.user_id() == member.user_id {
-        return Err(Error::conflict(format!(
-            "You cannot {deed} yourself. Ask another Org Admin to do it."
-        )));
-    }
-    Ok(())
+/// Refuses what [`guard::judge`] refuses; otherwise whether the deed changes something.
+pub(super) async fn is_allowed<P>(
+    tx: &mut Tx,
+    by: &Can<P>,
+    deed: Deed,
+    member: &Member,
+    now: Timestamp,
+) -> Result<bool> {
+    let standing = member.standing();
+    let others = if guard::asks_for_admins(deed, &standing, now) {
+        store::count_other_admins(tx, member.org_id, member.id).await?
+    } else {
+        0
+    };
+    guard::judge(by, deed, &standing, others, now)
+        .map_err(|refusal| guard::error(refusal, by, deed, &standing, &member.name))
 }
 
 pub(super) fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
@@ -786,19 +791,6 @@ pub(super) fn refuse_disabled<P>(by: &Can<P>, member: &Member) -> Result<()> {
             "{} is disabled, which cannot be undone here. To restore the member, contact {}.",
             member.name,
             by.org().support_contact
-        )));
-    }
-    Ok(())
-}
-
-/// Refuses to take away the last Org Admin who acts and has no end date.
-pub(super) async fn keep_one_admin<P>(tx: &mut Tx, by: &Can<P>, member: &Member, now: Timestamp) -> Result<()> {
-    let counts = member.role == Role::Administrator && member.acts(now);
-    if counts && store::count_other_admins(tx, member.org_id, member.id).await? == 0 {
-        return Err(Error::conflict(format!(
-            "{} is the last Org Admin of {}. Make someone else Org Admin first.",
-            member.name,
-            by.org().name
         )));
     }
     Ok(())
@@ -884,7 +876,7 @@ async fn elect_primary(tx: &mut Tx, by: &Actor, left: &Member, now: Timestamp) -
     .await
 }
 
-fn with_reason(mut after: Value, reason: &str) -> Value {
+pub(super) fn with_reason(mut after: Value, reason: &str) -> Value {
     if !reason.is_empty() {
         after["reason"] = json!(reason);
     }

@@ -59,6 +59,8 @@ record! {
         pub vouched_by: Option<String>,
         /// The key of the person's picture.
         pub picture: Option<String>,
+        /// The keys of what additional roles permit, one space between.
+        pub additional: String,
     }
 }
 
@@ -156,13 +158,15 @@ sql! {
     FIND: (OrgId, MemberId) => Member =
         "select m.id, m.org_id, m.user_id, m.email, m.name, m.role, m.status, m.is_primary, m.source, m.joined_at, m.last_active_at, m.context_at,
                 m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by,
-                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture,
+                coalesce((select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id), '') as additional
          from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
          where m.org_id = $1 and m.id = $2 and m.status < 5";
     FIND_LIVE: (OrgId, UserId, String) => Member =
         "select m.id, m.org_id, m.user_id, m.email, m.name, m.role, m.status, m.is_primary, m.source, m.joined_at, m.last_active_at, m.context_at,
                 m.expires_at, m.suspended_until, m.state_reason, m.state_by, m.state_at, m.version, u.enterprise_role, u.email_proof, v.name as vouched_by,
-                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture,
+                coalesce((select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id), '') as additional
          from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
          where m.org_id = $1 and m.status < 5 and (m.user_id = $2 or m.email_key = $3)";
     HAS_PRIMARY: (UserId) => (i64,) = "select count(*) from members where user_id = $1 and is_primary and org_id > 0";

@@ -5,12 +5,15 @@ use askama::Template;
 use super::{
     Member, Status, forms,
     list::{self, Counts, Found, Order, Query, Sort},
+    picks::{Act, Bar, Selection},
+    saved::Saved,
     store::ListRow,
 };
 use crate::{
     access::{Can, EnterpriseRole, Permission, Permissions, Role},
     audit,
     auth::profile::Profile,
+    bulk::Kind,
     clock::{Timestamp, Zone},
     groups::{Belonging, Group, views::OfMember},
     guide,
@@ -35,6 +38,7 @@ pub struct Viewer {
     may_suspend: bool,
     may_disable: bool,
     may_manage: bool,
+    may_group: bool,
     may_limit: bool,
     /// Members see each other's names, not addresses (MODEL section 2.5).
     names_only: bool,
@@ -56,11 +60,16 @@ impl Viewer {
             may_disable: by.may(Permission::MemberDisable),
             may_manage: by.may(Permission::MemberManage),
             may_limit: by.may(Permission::LimitSet),
-            names_only: !by.may(Permission::MemberDetail),
+            may_group: by.may(Permission::GroupManage),
+            names_only: super::names_only(by),
             zone: by.zone().clone(),
             now,
             base: by.path("/members"),
         }
+    }
+    /// Whether the viewer may do something with a selection, beside taking it as a file.
+    const fn may_pick(&self) -> bool {
+        self.may_role || self.may_suspend || self.may_disable || self.may_manage || self.may_group
     }
     /// Whether addresses of others are kept from this viewer.
     pub const fn names_only(&self) -> bool {
@@ -188,6 +197,10 @@ pub struct Row {
     pub may: Offers,
     /// The version that an act refers to.
     pub version: i64,
+    /// Whether the viewer may do something with a selection.
+    pub may_pick: bool,
+    /// Whether the member is selected.
+    pub picked: bool,
     /// What limits the member; none for whom it is not shown.
     pub limit: Option<limits::views::Cell>,
 }
@@ -226,6 +239,7 @@ impl Row {
             status,
             status_class: class(status),
             is_disabled: row.status == Status::Disabled,
+            may_pick: viewer.may_pick(),
             may: offers,
             version: row.version,
             ..Self::default()
@@ -255,6 +269,7 @@ impl Row {
             status,
             status_class: class(status),
             is_disabled: member.status == Status::Disabled,
+            may_pick: viewer.may_pick(),
             may: offers(viewer, member),
             version: member.version,
             ..Self::default()
@@ -428,6 +443,14 @@ pub struct Index {
     pub next: Option<String>,
     /// Whether any filter is on.
     pub is_filtered: bool,
+    /// The selection.
+    pub bar: Bar,
+    /// Saved views of this list.
+    pub saved: Vec<ViewLink>,
+    /// The views' page.
+    pub views_href: String,
+    /// The list as CSV and as a workbook.
+    pub exports: (String, String),
 }
 
 /// What the list is made of.
@@ -442,6 +465,10 @@ pub struct Shown<'a> {
     pub groups: &'a [Group],
     /// The page.
     pub found: &'a Found,
+    /// Who is selected.
+    pub selection: &'a Selection,
+    /// Saved views of this list.
+    pub saved: &'a [Saved],
     /// What limits each of them.
     pub limits: &'a limits::Cells,
     /// Who has no limit.
@@ -457,6 +484,8 @@ impl Index {
             counts,
             groups,
             found,
+            selection,
+            saved,
             limits,
             without,
         } = *shown;
@@ -548,6 +577,17 @@ impl Index {
                 remove: link(&|other| other.limitless = None),
             });
         }
+        let mut rows: Vec<Row> = found
+            .rows
+            .iter()
+            .map(|row| Row::of_list(viewer, row).with_limit(limits))
+            .collect();
+        for (row, found) in rows.iter_mut().zip(&found.rows) {
+            row.picked = viewer.may_pick() && selection.has(found.id);
+        }
+        let previous = found.previous.as_ref().map(|cursor| page("before", cursor));
+        let next = found.next.as_ref().map(|cursor| page("after", cursor));
+        let bar = bar(by, viewer, shown, previous.as_deref(), next.as_deref());
         let mut hidden: Vec<(String, String)> = forms::order(query.order)
             .into_iter()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
@@ -613,23 +653,98 @@ impl Index {
             by_joined: sort(Sort::Joined),
             by_active: sort(Sort::Active),
             order: in_words(query.order).to_owned(),
-            rows: found
-                .rows
-                .iter()
-                .map(|row| Row::of_list(viewer, row).with_limit(limits))
-                .collect(),
+            rows,
             without: without.is_shown().then(|| without.clone()),
             limit_unit: limits.head(),
             range: range(found),
-            previous: found.previous.as_ref().map(|cursor| page("before", cursor)),
-            next: found.next.as_ref().map(|cursor| page("after", cursor)),
+            previous,
+            next,
+            bar,
+            saved: view_links(&path, &here, saved),
+            views_href: forms::with(&by.path("/views"), &here),
+            exports: (
+                forms::with(&by.path("/members/export.csv"), &here),
+                forms::with(&by.path("/members/export.xlsx"), &here),
+            ),
             here,
             path,
         }
     }
 }
 
-const fn in_words(order: Order) -> &'static str {
+/// The selection's bar: the acts that the viewer may do, and what other pages need.
+fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str>, next: Option<&str>) -> Bar {
+    if !viewer.may_pick() {
+        return Bar::default();
+    }
+    let act = |kind: Kind| {
+        by.may(kind.permission()).then_some(Act {
+            key: kind.key(),
+            label: kind.label(),
+            icon: kind.icon(),
+            path: kind.path(),
+            is_final: kind.is_final(),
+        })
+    };
+    let acts = |kinds: &[Kind]| kinds.iter().copied().filter_map(act).collect::<Vec<_>>();
+    let here = shown.found.rows.iter().map(|row| row.id).collect();
+    let kept = shown.selection.fields(&here);
+    let all = matches!(shown.selection, Selection::All { .. });
+    let count = shown.found.total.map_or_else(|| "that match".to_owned(), number);
+    let question = |href: &str| {
+        href.split_once('?')
+            .map_or_else(String::new, |(_, query)| query.to_owned())
+    };
+    Bar {
+        shown: true,
+        all,
+        elsewhere: if all { 0 } else { kept.len() },
+        kept,
+        all_label: format!("Select all {count}"),
+        all_words: format!("All {count} selected"),
+        first: acts(&[Kind::GroupAdd, Kind::Role]),
+        more: acts(&[
+            Kind::GroupRemove,
+            Kind::Suspend,
+            Kind::Activate,
+            Kind::Disable,
+            Kind::Remove,
+        ]),
+        previous: previous.map(question),
+        next: next.map(question),
+    }
+}
+
+/// A saved view as a link above the table.
+#[derive(Debug, Clone)]
+pub struct ViewLink {
+    /// Its name.
+    pub name: String,
+    /// Where it leads.
+    pub href: String,
+    /// Whether the list is what it shows.
+    pub current: bool,
+}
+
+fn view_links(path: &str, here: &str, saved: &[Saved]) -> Vec<ViewLink> {
+    if saved.is_empty() {
+        return Vec::new();
+    }
+    let whole = ViewLink {
+        name: "Everyone".to_owned(),
+        href: format!("{path}?view=all"),
+        current: here.is_empty(),
+    };
+    let views = saved.iter().map(|view| ViewLink {
+        name: view.name.clone(),
+        href: forms::with(path, if view.query.is_empty() { "view=all" } else { &view.query }),
+        current: !here.is_empty() && view.query == here,
+    });
+    std::iter::once(whole).chain(views).collect()
+}
+
+/// An order in words.
+pub const fn in_words(order: Order) -> &'static str {
     match (order.sort, order.down) {
         (Sort::Name, false) => "sorted by name, A to Z",
         (Sort::Name, true) => "sorted by name, Z to A",

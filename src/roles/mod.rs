@@ -14,7 +14,7 @@ mod store;
 mod views;
 
 pub use role::{CustomRole, Draft, Held, held_by, held_by_many, list};
-pub(crate) use role::{exchange, leave_all, refuse_beyond};
+pub(crate) use role::{exchange, leave_all, leave_all_many, refuse_beyond};
 pub use store::statements;
 
 use crate::{

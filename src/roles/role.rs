@@ -219,6 +219,12 @@ pub(crate) async fn leave_all(tx: &mut Tx, org: OrgId, member: MemberId) -> Resu
     Ok(())
 }
 
+/// Takes every custom role from members, as part of recorded removals.
+pub(crate) async fn leave_all_many(tx: &mut Tx, org: OrgId, members: &[MemberId]) -> Result<()> {
+    store::take_all_of(tx, org, members).await?;
+    Ok(())
+}
+
 /// Locks the organization, finds the role, and refuses one that reaches further than the caller, or whose holders do.
 async fn load(tx: &mut Tx, by: &Can<RoleManage>, id: RoleId) -> Result<CustomRole> {
     let org = by.org();

@@ -140,6 +140,10 @@ sql! {
         "insert into member_roles (org_id, role_id, member_id) values ($1, $2, $3) on conflict do nothing";
     TAKE: (OrgId, RoleId, MemberId) => () = "delete from member_roles where org_id = $1 and role_id = $2 and member_id = $3";
     TAKE_ALL: (OrgId, MemberId) => () = "delete from member_roles where org_id = $1 and member_id = $2";
+    TAKE_ALL_OF: (OrgId, String) => () = {
+        sqlite "delete from member_roles where org_id = $1 and member_id in (select value from json_each($2))"
+        postgres "delete from member_roles where org_id = $1 and member_id in (select cast(value as bigint) from json_array_elements_text(cast($2 as json)))"
+    };
     HAND_OVER: (OrgId, RoleId, RoleId) => () =
         "insert into member_roles (org_id, role_id, member_id) select org_id, $3, member_id from member_roles where org_id = $1 and role_id = $2
          on conflict do nothing";
@@ -234,6 +238,10 @@ pub(super) async fn take(tx: &mut Tx, org: OrgId, role: RoleId, member: MemberId
 }
 pub(super) async fn take_all(tx: &mut Tx, org: OrgId, member: MemberId) -> Result<u64> {
     tx.run(TAKE_ALL, (org, member)).await
+}
+pub(super) async fn take_all_of(tx: &mut Tx, org: OrgId, members: &[MemberId]) -> Result<u64> {
+    let ids: Vec<i64> = members.iter().map(|id| id.raw()).collect();
+    tx.run(TAKE_ALL_OF, (org, serde_json::to_string(&ids)?)).await
 }
 /// Gives everyone who holds a role another one too.
 pub(super) async fn hand_over(tx: &mut Tx, org: OrgId, from: RoleId, to: RoleId) -> Result<u64> {

@@ -29,6 +29,23 @@ pub fn download(name: &str, head: &[&str], lines: impl Iterator<Item = Vec<Strin
         .body(body))
 }
 
+/// Lines of a file that is written in parts, the first of which has the `head`.
+pub fn lines(head: &[&str], lines: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>> {
+    let failed = |error: csv::Error| Error::Internal(format!("csv: {error}"));
+    let mark: &[u8] = if head.is_empty() { b"" } else { "\u{feff}".as_bytes() };
+    let mut file = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(mark.to_vec());
+    if !head.is_empty() {
+        file.write_record(head).map_err(failed)?;
+    }
+    for line in lines {
+        file.write_record(line.iter().map(|text| cell(text))).map_err(failed)?;
+    }
+    file.into_inner()
+        .map_err(|error| Error::Internal(format!("csv: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

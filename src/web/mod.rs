@@ -15,4 +15,6 @@ pub mod middleware;
 pub mod request;
 pub mod respond;
 pub mod routes;
+pub mod turns;
 pub mod upload;
+pub mod xlsx;

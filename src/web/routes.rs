@@ -70,6 +70,10 @@ pub enum Target {
     Mail,
     /// `{organization}`, by slug, on enterprise pages.
     Organization,
+    /// `{job}`, an act on many at once.
+    Job,
+    /// `{view}`, a saved view of the members table.
+    View,
     /// `{request}`, for a higher limit.
     LimitRequest,
     /// `{token}`, a secret from a mail.

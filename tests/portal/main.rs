@@ -13,6 +13,7 @@
 mod audit;
 mod auth;
 mod boundaries;
+mod bulk;
 mod demo;
 mod enterprise;
 mod groups;

@@ -384,7 +384,7 @@ async fn r_rol_05_manage_roles_shows_current_roles_and_saves() {
     page.assert_says("Choose one of the roles in the list.");
     assert_eq!(
         page.attributes("input[name=additional][checked]", "value"),
-        [two.clone()]
+        std::slice::from_ref(&two)
     );
     // With htmx the row comes back, with the roles as badges.
     let answer = ann.htmx_post(&path, &[("role", "viewer"), ("additional", &two)]).await;
@@ -490,7 +490,8 @@ async fn cve_c08_no_form_of_the_room_carries_more_than_its_fields() {
         }
     };
     // Each form does its one thing; beside it every row stays as it was.
-    let told: Vec<(&Someone, String, Vec<(&'static str, String)>, Vec<&str>)> = vec![
+    type Told<'a> = (&'a Someone, String, Vec<(&'static str, String)>, Vec<&'a str>);
+    let told: Vec<Told<'_>> = vec![
         (
             &ann,
             org.path("/roles"),

@@ -125,6 +125,40 @@ test("groups: list, page, forms, dialogs", async ({ me, accounts, signIn }) => {
   }
 });
 
+test("bulk: selection, dry run, result, saved views", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const members = me.page.url().replace(/\?.*/, "");
+  const choose = async (act) => {
+    await me.page.goto(members);
+    await me.hands.check(me.page.getByRole("checkbox", { name: /^Select (?!every)/ }).first());
+    await me.hands.activate(me.page.getByRole("button", { name: act, exact: true }));
+  };
+  await choose(/^Select all/);
+  await inspect(me, "bulk-bar");
+  await choose("More");
+  await inspect(me, "bulk-menu");
+  for (const act of ["Add to Group", "Change role"]) {
+    await choose(act);
+    const dialog = me.page.getByRole("dialog", { name: act });
+    await expect(dialog).toBeVisible();
+    await inspect(me, `bulk-${act.toLowerCase().replaceAll(" ", "-")}`);
+  }
+  await me.hands.check(me.page.getByRole("radio", { name: "Manager" }));
+  await me.hands.activate(me.page.getByRole("dialog").getByRole("button", { name: "Change role" }));
+  await expect(me.page).toHaveURL(/\/members|\/bulk\//);
+  await me.hands.activate(me.page.getByRole("button", { name: "Undo", exact: true }));
+  await expect(me.page.getByRole("heading", { level: 1, name: /^Undo/ })).toBeVisible();
+  await inspect(me, "bulk-result-members");
+  await visit(me, members.replace(/members$/, "views?role=viewer"), "views");
+  await me.hands.fill(me.page.getByLabel("Name", { exact: true }), "Readers");
+  await me.hands.activate(me.page.getByRole("button", { name: "Save view" }));
+  await expect(me.page).toHaveURL(/role=viewer/);
+  await inspect(me, "members-with-views");
+  await visit(me, members.replace(/members$/, "views"), "views-saved");
+});
+
 test("invites: table, bulk window, preview, result", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);

@@ -269,6 +269,33 @@ fn example(route: &Route) -> Option<Example> {
         ),
         ("POST", "/o/{org}/limits/requests/{request}/approval") => (B::Asked, &[("amount", "400")]),
         ("POST", "/o/{org}/limits/requests/{request}/refusal") => (B::Asked, &[("answer", "Not this month")]),
+        ("POST", "/o/{org}/members/selection") => (B::Nothing, &[("member", "{member}")]),
+        ("POST", "/o/{org}/members/export") => (B::Nothing, &[("member", "{member}"), ("format", "xlsx")]),
+        ("POST", "/o/{org}/members/bulk/groups" | "/o/{org}/members/bulk/groups/check") => (
+            B::Nothing,
+            &[("do", "group-add"), ("member", "{member}"), ("group", "{group}")],
+        ),
+        ("POST", "/o/{org}/members/bulk/roles" | "/o/{org}/members/bulk/roles/check") => {
+            (B::Nothing, &[("member", "{member}"), ("role", "viewer")])
+        }
+        ("POST", "/o/{org}/members/bulk/suspensions" | "/o/{org}/members/bulk/suspensions/check") => {
+            (B::Nothing, &[("do", "deactivate"), ("member", "{member}")])
+        }
+        (
+            "POST",
+            "/o/{org}/members/bulk/disablements"
+            | "/o/{org}/members/bulk/disablements/check"
+            | "/o/{org}/members/bulk/removals"
+            | "/o/{org}/members/bulk/removals/check",
+        ) => (B::Nothing, &[("member", "{member}"), ("confirm", "1")]),
+        ("POST", "/o/{org}/invites/resends" | "/o/{org}/invites/resends/check") => {
+            (B::Later, &[("invitation", "{invitation}")])
+        }
+        ("POST", path) if path.starts_with("/o/{org}/bulk/") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/views") => (B::Nothing, &[("name", "Viewers"), ("list", "role=viewer")]),
+        ("POST", "/o/{org}/views/{view}") => (B::Nothing, &[("name", "Readers")]),
+        ("POST", "/o/{org}/views/{view}/deletion") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/views/{view}/default") => (B::Nothing, &[("on", "yes")]),
         ("POST", "/o/{org}/settings") => (
             B::Nothing,
             &[
@@ -325,7 +352,7 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 7] = [
+const UNRECORDED: [(&str, &str); 15] = [
     ("/me/notifications/read", "a mark for oneself"),
     ("/me/notifications/{notification}/read", "a mark for oneself"),
     ("/o/{org}/getting-started/dismissal", "it puts a card away, for oneself"),
@@ -339,7 +366,20 @@ const UNRECORDED: [(&str, &str); 7] = [
         "/o/{org}/invites/bulk",
         "it shows what a paste holds; confirming it is recorded",
     ),
+    (
+        "/o/{org}/members/selection",
+        "it shows another page of the list with the selection kept",
+    ),
+    ("/o/{org}/members/bulk/groups/check", DRY),
+    ("/o/{org}/members/bulk/roles/check", DRY),
+    ("/o/{org}/members/bulk/suspensions/check", DRY),
+    ("/o/{org}/members/bulk/disablements/check", DRY),
+    ("/o/{org}/members/bulk/removals/check", DRY),
+    ("/o/{org}/invites/resends/check", DRY),
+    ("/o/{org}/views/{view}/default", "a taste, not a deed"),
 ];
+
+const DRY: &str = "a dry run; the deed is recorded";
 
 /// The fields of an example form of the route, as they stand in the table.
 pub fn fields(route: &Route) -> Vec<(String, String)> {
@@ -588,6 +628,24 @@ async fn act(
             let overseer = portal.enterprise_member(EnterpriseRole::Auditor, &email).await;
             overseer.user.to_string()
         }
+        (Target::View, Some(user)) => world::view(portal, &stage.site.org, user, "own").await,
+        (Target::Job, _) => {
+            let family = route.path.split('/').nth(4).unwrap_or_default();
+            let kind = match family {
+                "groups" => "group-add",
+                "roles" => "role",
+                "suspensions" => "deactivate",
+                "disablements" => "disable",
+                "removals" => "remove",
+                _ => "resend",
+            };
+            let subject = if kind == "resend" {
+                &stage.site.invitation
+            } else {
+                &stage.site.member
+            };
+            world::job(portal, &stage.site.org, kind, subject, route.path.ends_with("/undo")).await
+        }
         _ => String::new(),
     };
     let site = &stage.site;
@@ -615,6 +673,8 @@ async fn act(
         .replace("{mail}", &own)
         .replace("{account}", &own)
         .replace("{role}", &site.role)
+        .replace("{job}", &own)
+        .replace("{view}", &own)
         .replace("{batch}", &site.batch)
         .replace("{request}", &site.request);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")
@@ -628,6 +688,8 @@ async fn act(
             .replace("{group}", &site.group.to_string())
             .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)
+            .replace("{member}", &site.member)
+            .replace("{invitation}", &site.invitation)
             .replace("{enterprise}", &version)
     };
     let mut request = http

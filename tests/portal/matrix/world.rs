@@ -6,10 +6,15 @@ use muster::{
     access::{EnterpriseRole, Role, inside, permission},
     app::Settings,
     auth::{account, profile},
+    bulk::{
+        self, Kind as BulkKind,
+        job::{Meant, Order},
+    },
     clock::Timestamp,
     groups,
     ids::{
-        BatchId, GroupId, InvitationId, LimitRequestId, MailId, MemberId, NotificationId, RoleId, SessionId, UserId,
+        BatchId, GroupId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, RoleId, SessionId,
+        UserId, ViewId,
     },
     invitations::{self, Desk, Terms},
     limits::{
@@ -22,6 +27,7 @@ use muster::{
     members::{
         assignment::{self, Assignment},
         member::{self, Change, NewMember, Source},
+        picks::Selection,
     },
     notifications::{self, Kind, News},
     roles::{self, Draft},
@@ -30,7 +36,7 @@ use muster::{
 use reqwest::{Method, RequestBuilder, header::HeaderMap, redirect::Policy};
 
 use super::rules::{CUSTOM, Place, Standing, Thing};
-use crate::support::{Org, Portal, spawn_with, watch};
+use crate::support::{Org, Portal, raw, spawn_with, watch};
 
 /// A browser whose cookies the test holds in its hands.
 pub struct Caller {
@@ -52,6 +58,8 @@ pub struct Site {
     pub invitation: String,
     pub batch: String,
     pub role: String,
+    pub job: String,
+    pub view: String,
     pub group: GroupId,
     /// A member who stands in no group.
     pub keeper: String,
@@ -377,6 +385,8 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     tx.commit().await.expect("a commit");
     let role_name = format!("{word} stewards");
     let role = custom_role(portal, &org, &role_name, &[muster::access::Permission::AuditRead], None).await;
+    let job = job(portal, &org, "deactivate", &member.to_string(), false).await;
+    let view = view(portal, &org, user, "member").await;
     let canaries = vec![
         role_name,
         role.clone(),
@@ -401,6 +411,8 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         invitation,
         batch,
         role,
+        job,
+        view,
         group: group_id,
         keeper: keeper.to_string(),
         request: String::new(),
@@ -542,6 +554,53 @@ async fn batch(portal: &Portal, org: &Org, word: &str) -> String {
     made.id.to_string()
 }
 
+/// An act on one member that has been ordered, or has been done; its id.
+pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bool) -> String {
+    let kind = BulkKind::find(kind).expect("a kind");
+    let meant = match kind {
+        BulkKind::Resend => Meant::Invitations(vec![subject.parse().expect("an id")]),
+        _ => Meant::Members(Selection::Ids(vec![subject.parse().expect("an id")])),
+    };
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::MemberRead>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let all = groups::list(&mut tx, org.id).await.expect("groups");
+    let terms = bulk::Terms {
+        role: Some(Role::Developer),
+        groups: all.iter().map(|group| group.id).collect(),
+        reason: String::new(),
+    };
+    let now = portal.clock.now();
+    let order = Order {
+        kind,
+        title: kind.title(&terms, &all),
+        terms,
+        meant,
+        total: 1,
+    };
+    let mut job = bulk::job::order(&mut tx, &can, order, now).await.expect("an order");
+    if done {
+        job = bulk::work::finish(&mut tx, &portal.app, &can, job, now)
+            .await
+            .expect("work");
+    }
+    tx.commit().await.expect("a commit");
+    job.id.to_string()
+}
+
+/// A saved view of a person; its id.
+pub async fn view(portal: &Portal, org: &Org, user: UserId, name: &str) -> String {
+    let id = org.id.row(900_000 + user.raw());
+    let (org, user) = (org.id.raw(), user.raw());
+    raw(
+        &portal.app.db,
+        &format!("insert into saved_views (id, org_id, user_id, name, name_key, query, created_at) values ({id}, {org}, {user}, '{name}', '{name}', 'role=viewer', 1)"),
+    )
+    .await;
+    ViewId::from_raw(id).to_string()
+}
+
 /// The token of a reset of the person's password.
 pub async fn reset(portal: &Portal, user: UserId) -> String {
     let now = portal.clock.now();
@@ -663,6 +722,20 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             "{request}",
             pick(&site.request, &other.request, LimitRequestId::from_raw(raw).to_string()),
         ),
+        Target::Job => ("{job}", pick(&site.job, &other.job, JobId::from_raw(raw).to_string())),
+        Target::View => {
+            let own = caller
+                .user
+                .map(|user| ViewId::from_raw(site.org.id.row(900_000 + user.raw())).to_string());
+            (
+                "{view}",
+                pick(
+                    own.as_ref().unwrap_or(&site.view),
+                    &other.view,
+                    ViewId::from_raw(raw).to_string(),
+                ),
+            )
+        }
         Target::Session => {
             let foreign = &stranger(caller).expect("another caller").session;
             (
