@@ -7,6 +7,7 @@ pub mod defaults;
 mod forms;
 mod handlers;
 pub mod policy;
+pub mod promised;
 pub mod request;
 pub mod settings;
 pub mod shown;

@@ -16,5 +16,6 @@ pub mod request;
 pub mod respond;
 pub mod routes;
 pub mod turns;
+pub mod spool;
 pub mod upload;
 pub mod xlsx;
