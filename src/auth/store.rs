@@ -192,7 +192,10 @@ pub(super) async fn find_by_key(db: &mut impl Read, key: &str) -> Result<Option<
 pub(super) async fn list_by_keys(db: &mut impl Read, keys: &[&str]) -> Result<Vec<Account>> {
     db.all(FIND_BY_KEYS, (serde_json::to_string(keys)?,)).await
 }
-pub(super) async fn insert_resets(tx: &mut Tx, rows: Vec<(ResetId, Vec<u8>, UserId, Timestamp, Timestamp)>) -> Result<()> {
+pub(super) async fn insert_resets(
+    tx: &mut Tx,
+    rows: Vec<(ResetId, Vec<u8>, UserId, Timestamp, Timestamp)>,
+) -> Result<()> {
     tx.many(INSERT_RESETS, rows).await?;
     Ok(())
 }

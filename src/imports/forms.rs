@@ -68,7 +68,11 @@ impl PlanForm {
             columns: (0..import.width as usize)
                 .map(|place| self.column.get(place).and_then(|key| Field::find(key)))
                 .collect(),
-            way: if self.way == Way::Add.key() { Way::Add } else { Way::Invite },
+            way: if self.way == Way::Add.key() {
+                Way::Add
+            } else {
+                Way::Invite
+            },
             role: Role::find(&self.role),
             whole: false,
         }

@@ -56,7 +56,11 @@ pub async fn create(app: Data<App>, by: Can<InviteCreate>, ctx: Ctx, mut form: S
     };
     let _turn = app.uploads.take(by.user_id(), by.org().id)?;
     // A short text comes back to be mended; a file the browser keeps for nobody.
-    let text = if field == "text" { beginning(&chosen.file) } else { String::new() };
+    let text = if field == "text" {
+        beginning(&chosen.file)
+    } else {
+        String::new()
+    };
     let taken = if chosen.is_whole {
         import::take_in(&app.db, &by, &chosen.name, chosen.file, app.clock.now()).await?
     } else {
@@ -269,7 +273,10 @@ pub async fn errors(app: Data<App>, by: Can<InviteCreate>, at: Path<ImportPath>)
     );
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
-        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"lines-to-mend.csv\""))
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"lines-to-mend.csv\"",
+        ))
         .streaming(stream))
 }
 

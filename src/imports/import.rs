@@ -193,12 +193,7 @@ fn shown_name(name: &str) -> String {
     crate::text::line("file", "A file", last, 120).unwrap_or_else(|_| "Pasted text".to_owned())
 }
 
-async fn lines(
-    db: &Db,
-    by: &Can<InviteCreate>,
-    id: ImportId,
-    file: File,
-) -> Result<std::result::Result<(), Refusal>> {
+async fn lines(db: &Db, by: &Can<InviteCreate>, id: ImportId, file: File) -> Result<std::result::Result<(), Refusal>> {
     let org = by.org().id;
     let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<Line>>(2);
     let reading = tokio::task::spawn_blocking(move || {
@@ -249,7 +244,10 @@ pub fn refuse(by: &Can<InviteCreate>, plan: &Plan) -> Vec<(&'static str, String)
         if let Some(field) = field
             && plan.columns[..place].contains(&Some(*field))
         {
-            errors.push(("columns", format!("“{}” is chosen for two columns. Keep one of them.", field.title())));
+            errors.push((
+                "columns",
+                format!("“{}” is chosen for two columns. Keep one of them.", field.title()),
+            ));
             break;
         }
     }
@@ -262,7 +260,8 @@ pub fn refuse(by: &Can<InviteCreate>, plan: &Plan) -> Vec<(&'static str, String)
     if plan.way == Way::Add && !plan.has_name() {
         errors.push((
             "columns",
-            "Accounts need names. Choose the column with the names, or invite people, who then type their own.".to_owned(),
+            "Accounts need names. Choose the column with the names, or invite people, who then type their own."
+                .to_owned(),
         ));
     }
     if plan.role.is_some_and(|role| !roles_for(by).contains(&role)) {
@@ -301,7 +300,10 @@ pub async fn run(tx: &mut Tx, by: &Can<InviteCreate>, id: ImportId, whole: bool,
     }
     let counts = Counts::of(&import);
     if counts.ready() == 0 {
-        return Err(Error::invalid("bad", "No line of this file brings anybody in. Mend it and upload it again."));
+        return Err(Error::invalid(
+            "bad",
+            "No line of this file brings anybody in. Mend it and upload it again.",
+        ));
     }
     if whole && counts.bad() > 0 {
         return Err(Error::invalid(

@@ -221,7 +221,11 @@ async fn members_by_account(
     }
     let accounts = account::list_by_keys(db, &keys).await?;
     let users: Vec<_> = accounts.iter().map(|account| account.id).collect();
-    let live: HashSet<_> = member::standing_of(db, by.org().id, &users).await?.0.into_iter().collect();
+    let live: HashSet<_> = member::standing_of(db, by.org().id, &users)
+        .await?
+        .0
+        .into_iter()
+        .collect();
     let members = accounts.into_iter().filter(|account| live.contains(&account.id));
     Ok(members.map(|account| account.email_key).collect())
 }

@@ -82,8 +82,8 @@ impl Field {
             .collect();
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
         Some(match words.as_str() {
-            "e mail" | "email" | "mail" | "e mail address" | "email address" | "mail address" | "user email" | "login"
-            | "work email" => Self::Email,
+            "e mail" | "email" | "mail" | "e mail address" | "email address" | "mail address" | "user email"
+            | "login" | "work email" => Self::Email,
             "name" | "full name" | "display name" | "member" | "user" | "user name" | "username" => Self::Name,
             "first name" | "firstname" | "given name" | "forename" | "vorname" | "prenom" => Self::FirstName,
             "last name" | "lastname" | "family name" | "surname" | "nachname" | "nom" => Self::LastName,
@@ -91,8 +91,8 @@ impl Field {
             "group" | "groups" | "team" | "teams" | "department" | "gruppe" | "gruppen" => Self::Groups,
             "daily limit" | "limit per day" | "day limit" | "daily" => Self::Daily,
             "monthly limit" | "limit per month" | "month limit" | "monthly" | "limit" => Self::Monthly,
-            "membership ends" | "membership end" | "end" | "end date" | "ends" | "until" | "access until" | "expires"
-            | "expires at" | "expires on" | "expiry" | "valid until" => Self::Until,
+            "membership ends" | "membership end" | "end" | "end date" | "ends" | "until" | "access until"
+            | "expires" | "expires at" | "expires on" | "expiry" | "valid until" => Self::Until,
             _ => return None,
         })
     }
@@ -183,7 +183,9 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<Vec<String>> {
-        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+        text.lines()
+            .map(|line| line.split(',').map(str::to_owned).collect())
+            .collect()
     }
 
     #[test]
@@ -192,9 +194,18 @@ mod tests {
             assert_eq!(Field::recognise(field.title()), Some(field), "{field:?}");
             assert_eq!(Field::find(field.key()), Some(field));
         }
-        let plan = Plan::suggest(&lines("E-Mail,Vorname,Nachname,Shoe size,email\na@x.example,A,B,43,z@x.example"), 5);
+        let plan = Plan::suggest(
+            &lines("E-Mail,Vorname,Nachname,Shoe size,email\na@x.example,A,B,43,z@x.example"),
+            5,
+        );
         assert!(plan.head);
-        let wanted = [Some(Field::Email), Some(Field::FirstName), Some(Field::LastName), None, None];
+        let wanted = [
+            Some(Field::Email),
+            Some(Field::FirstName),
+            Some(Field::LastName),
+            None,
+            None,
+        ];
         assert_eq!(plan.columns, wanted);
         let plan = Plan::suggest(&lines("Ann,ann@x.example\nBo,bo@x.example"), 2);
         assert!(!plan.head);

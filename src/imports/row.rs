@@ -82,7 +82,10 @@ pub fn address<'l>(plan: &Plan, cells: &'l [String]) -> (&'l str, Result<Address
         Address::parse(inner).map_err(|error| {
             let sentence = error.to_string();
             let end = if sentence.ends_with('.') { "" } else { "." };
-            (Verdict::Malformed, format!("The e-mail address is not valid: {sentence}{end}"))
+            (
+                Verdict::Malformed,
+                format!("The e-mail address is not valid: {sentence}{end}"),
+            )
         })
     };
     (text, parsed)
@@ -115,7 +118,9 @@ fn keep<T>(faults: &mut Vec<Fault>, read: Result<T, Fault>) -> Option<T> {
 fn name(terms: &Terms<'_>, cells: &[String]) -> Result<String, Fault> {
     let (plan, get) = (terms.plan, |field| cell(terms.plan, cells, field));
     let whole = if get(Field::Name).is_empty() {
-        format!("{} {}", get(Field::FirstName), get(Field::LastName)).trim().to_owned()
+        format!("{} {}", get(Field::FirstName), get(Field::LastName))
+            .trim()
+            .to_owned()
     } else {
         get(Field::Name).to_owned()
     };
@@ -188,7 +193,10 @@ fn groups(terms: &Terms<'_>, cells: &[String]) -> Result<Vec<GroupId>, Fault> {
                 } else {
                     "Write a group that you lead, or leave it empty."
                 };
-                return Err((Verdict::UnknownGroup, format!("There is no group “{name}” for you to add people to. {how}")));
+                return Err((
+                    Verdict::UnknownGroup,
+                    format!("There is no group “{name}” for you to add people to. {how}"),
+                ));
             }
         }
     }

@@ -146,7 +146,17 @@ record! {
 }
 
 /// A new import: id, organization, person, their name, address, client, request, the file's name, now.
-pub(super) type NewImport = (ImportId, OrgId, UserId, String, String, String, String, String, Timestamp);
+pub(super) type NewImport = (
+    ImportId,
+    OrgId,
+    UserId,
+    String,
+    String,
+    String,
+    String,
+    String,
+    Timestamp,
+);
 
 /// A line's verdict: import, round, place, organization, line, address, its key, verdict, note.
 pub(super) type NewVerdict = (ImportId, i64, i64, OrgId, i64, String, String, i64, String);
@@ -294,13 +304,7 @@ pub(super) async fn insert_rows(tx: &mut Tx, rows: Vec<(ImportId, i64, OrgId, i6
     tx.many(INSERT_ROW, rows).await?;
     Ok(())
 }
-pub(super) async fn list_rows(
-    db: &mut impl Read,
-    org: OrgId,
-    id: ImportId,
-    after: i64,
-    most: i64,
-) -> Result<Vec<Row>> {
+pub(super) async fn list_rows(db: &mut impl Read, org: OrgId, id: ImportId, after: i64, most: i64) -> Result<Vec<Row>> {
     db.all(ROWS, (org, id, after, most)).await
 }
 pub(super) async fn put_verdicts(tx: &mut Tx, rows: Vec<NewVerdict>) -> Result<()> {
@@ -320,7 +324,8 @@ pub(super) async fn list_bad(db: &mut impl Read, import: &Import, after: i64, mo
     db.all(BAD, (import.org_id, import.id, import.round, after, most)).await
 }
 pub(super) async fn list_idle(db: &mut impl Read, import: &Import, after: i64, most: i64) -> Result<Vec<Judged>> {
-    db.all(IDLE, (import.org_id, import.id, import.round, after, most)).await
+    db.all(IDLE, (import.org_id, import.id, import.round, after, most))
+        .await
 }
 pub(super) async fn list_bad_rows(db: &mut impl Read, import: &Import, after: i64, most: i64) -> Result<Vec<BadRow>> {
     db.all(BAD_ROWS, (import.org_id, import.id, import.round, after, most))

@@ -174,15 +174,20 @@ impl Columns {
             }));
             ColumnRow {
                 id: format!("column-{}", place + 1),
-                name: named
-                    .filter(|name| !name.is_empty())
-                    .map_or_else(|| format!("Column {}", place + 1), |name| name.chars().take(60).collect()),
+                name: named.filter(|name| !name.is_empty()).map_or_else(
+                    || format!("Column {}", place + 1),
+                    |name| name.chars().take(60).collect(),
+                ),
                 samples: samples.join(" · "),
                 fields,
             }
         });
         let roles = roles_for(by);
-        let role = if roles.contains(&role) { Some(role) } else { roles.last().copied() };
+        let role = if roles.contains(&role) {
+            Some(role)
+        } else {
+            roles.last().copied()
+        };
         Self {
             l,
             members: by.path("/members"),
@@ -378,7 +383,11 @@ impl Show {
             submit: format!("Import {}", plural(counts.ready(), "person", "people")),
             bad: counts.bad(),
             none: chosen == "none",
-            not_whole: if counts.all() > WHOLE { too_long() } else { String::new() },
+            not_whole: if counts.all() > WHOLE {
+                too_long()
+            } else {
+                String::new()
+            },
             errors,
             file: (shows_lines && counts.bad() > 0).then(|| format!("{here}/errors.csv")),
             filters,

@@ -98,7 +98,10 @@ pub async fn run_once(app: &App, org: OrgId, id: ImportId) -> Result<()> {
 async fn part(app: &App, org: OrgId, id: ImportId) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let Some(mut import) = store::lock(&mut tx, org, id).await?.filter(|import| import.state.is_open()) else {
+    let Some(mut import) = store::lock(&mut tx, org, id)
+        .await?
+        .filter(|import| import.state.is_open())
+    else {
         return Ok(());
     };
     let by = proof(&mut tx, app, &import, now).await?;
@@ -156,7 +159,13 @@ pub async fn again(app: &App, import: &Import, note: &str) -> Result<()> {
         whole: false,
         ..import.plan()
     };
-    store::set_checking(&mut tx, (import.org_id, import.id), &serde_json::to_string(&plan)?, note).await?;
+    store::set_checking(
+        &mut tx,
+        (import.org_id, import.id),
+        &serde_json::to_string(&plan)?,
+        note,
+    )
+    .await?;
     tx.commit().await
 }
 
@@ -189,8 +198,7 @@ async fn step(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Impor
         // What was judged in earlier parts is not in the database yet while lines are only checked.
         let mut counts = Counts::of(import);
         let before = if runs { Counts::default() } else { counts.clone() };
-        let mut sentences =
-            judge::judge(tx, by, &terms, import, &rows, (&before, desk.most_pending), now).await?;
+        let mut sentences = judge::judge(tx, by, &terms, import, &rows, (&before, desk.most_pending), now).await?;
         if runs {
             if plan.whole
                 && let Some(bad) = sentences.iter().find(|one| one.verdict.is_bad())
@@ -209,9 +217,22 @@ async fn step(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Impor
         let verdicts = sentences
             .into_iter()
             .map(|one| {
-                let key = one.address.as_ref().map_or_else(String::new, |address| address.key().to_owned());
+                let key = one
+                    .address
+                    .as_ref()
+                    .map_or_else(String::new, |address| address.key().to_owned());
                 let verdict = one.verdict as i64;
-                (import.id, import.round, one.n, import.org_id, one.line, one.email, key, verdict, one.note)
+                (
+                    import.id,
+                    import.round,
+                    one.n,
+                    import.org_id,
+                    one.line,
+                    one.email,
+                    key,
+                    verdict,
+                    one.note,
+                )
             })
             .collect();
         store::put_verdicts(tx, verdicts).await?;

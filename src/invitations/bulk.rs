@@ -323,7 +323,10 @@ pub async fn known(
 ) -> Result<HashMap<String, Known>> {
     let keys: Vec<&str> = addresses.iter().map(|address| address.key()).collect();
     let known = store::list_known(db, org, &keys, now.minus(days(BOUNCE_DAYS))).await?;
-    Ok(known.into_iter().map(|known| (known.email_key.clone(), known)).collect())
+    Ok(known
+        .into_iter()
+        .map(|known| (known.email_key.clone(), known))
+        .collect())
 }
 
 /// How many invitations the organization may still have open, and how many seats neither a member holds nor an open invitation

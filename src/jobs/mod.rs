@@ -38,7 +38,12 @@ type Sent = (MailRow, Outcome);
 /// Works until it is told to stop; what is under way is finished first.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     // Rounds beside each other: a mail server that hangs must not keep the minute's work waiting.
-    tokio::join!(deliver(&app, &stop), keep_house(&app, &stop), work(&app, &stop), bring_in(&app, &stop));
+    tokio::join!(
+        deliver(&app, &stop),
+        keep_house(&app, &stop),
+        work(&app, &stop),
+        bring_in(&app, &stop)
+    );
 }
 
 /// Works on bulk changes; what a restart interrupts goes on here.

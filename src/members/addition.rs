@@ -250,7 +250,11 @@ pub async fn add_many(
     }
     let arrived: Vec<(UserId, String)> = joining.iter().map(|one| (one.user, one.name.clone())).collect();
     let ids = member::join_many(tx, by.actor(), org.id, joining, now).await?;
-    let ends: Vec<(&Address, UserId)> = people.iter().map(|new| &new.email).zip(arrived.iter().map(|one| one.0)).collect();
+    let ends: Vec<(&Address, UserId)> = people
+        .iter()
+        .map(|new| &new.email)
+        .zip(arrived.iter().map(|one| one.0))
+        .collect();
     invitation::end_for_many(tx, org.id, &ends, now).await?;
     member::end_resets(tx, &without_password).await?;
     let resets = reset::issue_many(tx, keys, &without_password, LINK_LIFE, now).await?;

@@ -255,11 +255,21 @@ pub(super) async fn unindex(tx: &mut Tx, org: OrgId, ids: String) -> Result<()> 
 }
 /// Those of the persons who are members.
 pub(super) async fn list_live_users(db: &mut impl Read, org: OrgId, users: String) -> Result<Vec<UserId>> {
-    Ok(db.all(LIVE_USERS, (org, users)).await?.into_iter().map(|row| row.0).collect())
+    Ok(db
+        .all(LIVE_USERS, (org, users))
+        .await?
+        .into_iter()
+        .map(|row| row.0)
+        .collect())
 }
 /// Those of the persons who have a primary organization.
 pub(super) async fn list_with_primary(db: &mut impl Read, users: String) -> Result<Vec<UserId>> {
-    Ok(db.all(WITH_PRIMARY, (users,)).await?.into_iter().map(|row| row.0).collect())
+    Ok(db
+        .all(WITH_PRIMARY, (users,))
+        .await?
+        .into_iter()
+        .map(|row| row.0)
+        .collect())
 }
 pub(super) async fn lock_users(tx: &mut Tx, users: String) -> Result<()> {
     tx.all(LOCK_USERS, (users,)).await?;

@@ -447,7 +447,10 @@ async fn spool(
     let form = tokio::time::timeout(app.settings.body_timeout * LONGER, reading).await;
     shared.give_back(sent);
     let form = form.map_err(|_| Error::TooSlow)??;
-    let header = req.headers().get(csrf::HEADER).map(|value| value.to_str().unwrap_or_default());
+    let header = req
+        .headers()
+        .get(csrf::HEADER)
+        .map(|value| value.to_str().unwrap_or_default());
     let given = header.or_else(|| form.has(csrf::FIELD).then(|| form.text(csrf::FIELD)));
     if !csrf::is_token(req.request(), app, given, route.needs == Needs::Nothing) {
         return Err(Error::CrossSite);

@@ -155,7 +155,10 @@ async fn text(mut field: Field) -> Result<String, Error> {
             return Err(Error::TooLarge);
         }
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or_else(refused)
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .ok_or_else(refused)
 }
 
 async fn keep(mut field: Field, name: String, most: usize) -> Result<Spooled, Error> {

@@ -174,7 +174,9 @@ pub fn read(mut file: File, to: &mut dyn FnMut(Line) -> bool) -> Result<Nature, 
             "This is a workbook in the old format, or one with a password. Save it as .xlsx without a password, or as CSV.",
         ));
     } else if start.starts_with(b"%PDF") || start.starts_with(b"\x89PNG") || start.starts_with(b"\xff\xd8\xff") {
-        return Err(unreadable("This is no table. Choose a CSV file or an Excel workbook (.xlsx)."));
+        return Err(unreadable(
+            "This is no table. Choose a CSV file or an Excel workbook (.xlsx).",
+        ));
     } else {
         text::read(&mut file, &mut sink)?
     };
@@ -220,7 +222,11 @@ pub(super) mod tests {
 
     #[test]
     fn every_kind_of_csv_gives_the_same_lines() {
-        let wanted = rows(&[(1, &["email", "name"]), (2, &["ann@x.example", "Zoë, A."]), (4, &["bo@x.example"])]);
+        let wanted = rows(&[
+            (1, &["email", "name"]),
+            (2, &["ann@x.example", "Zoë, A."]),
+            (4, &["bo@x.example"]),
+        ]);
         let utf16 = |text: &str, big: bool| -> Vec<u8> {
             let mut bytes = if big { vec![0xfe, 0xff] } else { vec![0xff, 0xfe] };
             for unit in text.encode_utf16() {
@@ -238,7 +244,9 @@ pub(super) mod tests {
             assert_eq!(plain(text.trim_end().as_bytes()), wanted, "no end {line_end:?}");
         }
         for (separator, word) in [(";", "semicolons"), ("\t", "tabs"), (",", "commas")] {
-            let text = text.replacen(',', separator, 1).replace(".example,", &format!(".example{separator}"));
+            let text = text
+                .replacen(',', separator, 1)
+                .replace(".example,", &format!(".example{separator}"));
             let (nature, all) = lines(text.as_bytes()).expect("a table");
             assert_eq!(all.len(), 3);
             assert_eq!(all[1].cells[1], "Zoë, A.");
@@ -278,7 +286,11 @@ pub(super) mod tests {
             assert!(refusal.text().contains(words), "{refusal:?}");
         }
         assert_eq!(lines(&vec![b'x'; BYTES + 1]).expect_err("too large").status(), 413);
-        assert_eq!(plain(format!("e{}\na@x.example", ",".repeat(1_000)).as_bytes()).len(), 2, "empty columns are none");
+        assert_eq!(
+            plain(format!("e{}\na@x.example", ",".repeat(1_000)).as_bytes()).len(),
+            2,
+            "empty columns are none"
+        );
     }
 
     proptest! {

@@ -40,7 +40,10 @@ pub(super) fn read(file: &mut File, sink: &mut Sink<'_>) -> Result<Nature, Refus
             break;
         }
         // The reader counts lines behind the record, and blank ones before it; what stands within it is known.
-        let within: u64 = record.iter().map(|cell| cell.iter().filter(|byte| **byte == b'\n').count() as u64).sum();
+        let within: u64 = record
+            .iter()
+            .map(|cell| cell.iter().filter(|byte| **byte == b'\n').count() as u64)
+            .sum();
         let begins = records.position().line().saturating_sub(1 + within).max(1);
         if within > 0 && records.is_done() && records.get_ref().quotes % 2 == 1 {
             return Err(unreadable(format!(
@@ -280,7 +283,9 @@ impl<'f> Plain<'f> {
             // Old programs write a vertical tab for a line within a cell, and DOS ended files with 0x1a.
             b'\t' | 0x0b | 0x0c | 0x1a => byte,
             0..0x20 => {
-                return Err(self.broken("holds control characters, so this is no text. Choose a CSV file or an Excel workbook (.xlsx)."));
+                return Err(self.broken(
+                    "holds control characters, so this is no text. Choose a CSV file or an Excel workbook (.xlsx).",
+                ));
             }
             b'"' => {
                 self.quotes += 1;

@@ -135,7 +135,9 @@ fn look(mut part: impl Read, most: u64, is_texts: bool) -> Result<u64, Refusal> 
             }
             if is_texts {
                 // Whatever prefix its name has: <si>, <x:si>.
-                let name = rest[1..].split(|byte| !byte.is_ascii_alphanumeric() && *byte != b':').next();
+                let name = rest[1..]
+                    .split(|byte| !byte.is_ascii_alphanumeric() && *byte != b':')
+                    .next();
                 if rest[0] == b'<' && name.is_some_and(|name| name == b"si" || name.ends_with(b":si")) {
                     texts += 1;
                 }
@@ -164,12 +166,17 @@ fn promised(rest: &[u8]) -> Option<u64> {
         .skip_while(|c| *c == '0' || *c == '+' || c.is_whitespace())
         .take_while(char::is_ascii_digit)
         .collect();
-    Some(if digits.len() > 12 { u64::MAX } else { digits.parse().unwrap_or(0) })
+    Some(if digits.len() > 12 {
+        u64::MAX
+    } else {
+        digits.parse().unwrap_or(0)
+    })
 }
 
 fn sheet(mut file: &File, sink: &mut Sink<'_>) -> Result<Nature, Refusal> {
     file.rewind().map_err(|error| failed(&error))?;
-    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(BufReader::new(file)).map_err(|_: calamine::XlsxError| broken())?;
+    let mut book: Xlsx<_> =
+        calamine::open_workbook_from_rs(BufReader::new(file)).map_err(|_: calamine::XlsxError| broken())?;
     let shown = book
         .sheets_metadata()
         .iter()

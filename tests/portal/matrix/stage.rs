@@ -293,7 +293,9 @@ fn example(route: &Route) -> Option<Example> {
         }
         ("POST", path) if path.starts_with("/o/{org}/bulk/") => (B::Nothing, &[]),
         ("POST", "/o/{org}/imports") => (B::Nothing, &[("text", "email\nnew@{word}-guests.example")]),
-        ("POST", "/o/{org}/imports/{import}/check") => (B::Nothing, &[("head", "1"), ("column", "email"), ("role", "member")]),
+        ("POST", "/o/{org}/imports/{import}/check") => {
+            (B::Nothing, &[("head", "1"), ("column", "email"), ("role", "member")])
+        }
         ("POST", "/o/{org}/imports/{import}/run") => (B::Nothing, &[("bad", "skip")]),
         ("POST", "/o/{org}/imports/{import}/stop" | "/o/{org}/imports/{import}/deletion") => (B::Nothing, &[]),
         ("POST", "/o/{org}/views") => (B::Nothing, &[("name", "Viewers"), ("list", "role=viewer")]),
@@ -357,9 +359,15 @@ fn example(route: &Route) -> Option<Example> {
 
 /// Routes that are sent a form and record nothing, each with its reason.
 const UNRECORDED: [(&str, &str); 18] = [
-    ("/o/{org}/imports", "it keeps a file for oneself for a day; importing it is recorded"),
+    (
+        "/o/{org}/imports",
+        "it keeps a file for oneself for a day; importing it is recorded",
+    ),
     ("/o/{org}/imports/{import}/check", DRY),
-    ("/o/{org}/imports/{import}/deletion", "it throws away what nobody was brought in from"),
+    (
+        "/o/{org}/imports/{import}/deletion",
+        "it throws away what nobody was brought in from",
+    ),
     ("/me/notifications/read", "a mark for oneself"),
     ("/me/notifications/{notification}/read", "a mark for oneself"),
     ("/o/{org}/getting-started/dismissal", "it puts a card away, for oneself"),

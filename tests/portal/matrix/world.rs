@@ -13,8 +13,8 @@ use muster::{
     clock::Timestamp,
     groups,
     ids::{
-        BatchId, GroupId, ImportId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, RoleId, SessionId,
-        UserId, ViewId,
+        BatchId, GroupId, ImportId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, RoleId,
+        SessionId, UserId, ViewId,
     },
     invitations::{self, Desk, Terms},
     limits::{
