@@ -973,24 +973,33 @@ async fn fault_f36_malformed_files_are_refused_or_read_with_their_line_numbers()
     ];
     assert!(files.len() >= 60, "{} files", files.len());
     let before = state(&portal).await;
+    let mut wrong = Vec::new();
     for (what, bytes, status, words) in files {
         let started = Instant::now();
         let answer = ann.upload(&org.path("/imports"), "people.csv", &bytes).await;
-        assert_eq!(answer.status, status, "{what}: {}", Page::parse(&answer.body).text());
-        assert!(started.elapsed().as_secs() < 20, "{what} took {:?}", started.elapsed());
+        let took = started.elapsed();
+        let page = Page::parse(&answer.body);
+        if answer.status != status || took.as_secs() >= 20 {
+            wrong.push(format!("{what}: {} in {took:?}: {}", answer.status, page.text()));
+            continue;
+        }
         if status != 303 {
-            let page = Page::parse(&answer.body);
-            assert!(page.text().contains(words), "{what}: {}", page.text());
-            assert_eq!(page.count("form[enctype]"), 1, "{what}: the form is there again");
+            if !page.text().contains(words) || page.count("form[enctype]") != 1 {
+                wrong.push(format!("{what}: {}", page.text()));
+            }
             continue;
         }
         let path = answer.location().expect("a location");
         let page = check(&portal, &ann, &path, &[("way", "invite"), ("role", "member")]).await;
-        page.row("a@x.example").assert_cell("Line", words);
+        let line = page.find_row("a@x.example").map(|row| row.cell("Line").to_owned());
+        if line.as_deref() != Some(words) {
+            wrong.push(format!("{what}: line {line:?}: {}", page.text()));
+        }
         ann.post(&format!("{path}/deletion"), &[])
             .await
             .redirects_to(&org.path("/imports/new"));
     }
+    assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(state(&portal).await, before);
 }
 

@@ -34,6 +34,7 @@ pub(super) fn read(file: &mut File, sink: &mut Sink<'_>) -> Result<Nature, Refus
         .from_reader(Plain::new(&*file, writing.encoding));
     let mut record = csv::ByteRecord::new();
     let mut is_first = true;
+    let mut last = (0, 0);
     loop {
         let found = records.read_byte_record(&mut record).map_err(|error| refusal(error))?;
         if !found {
@@ -45,19 +46,22 @@ pub(super) fn read(file: &mut File, sink: &mut Sink<'_>) -> Result<Nature, Refus
             .map(|cell| cell.iter().filter(|byte| **byte == b'\n').count() as u64)
             .sum();
         let begins = records.position().line().saturating_sub(1 + within).max(1);
-        if within > 0 && records.is_done() && records.get_ref().quotes % 2 == 1 {
-            return Err(unreadable(format!(
-                "Line {}: a quotation mark opens a cell and none closes it. Close it, or take it away.",
-                number(begins as i64)
-            )));
-        }
+        last = (begins, within);
         if std::mem::take(&mut is_first) && declared {
             continue;
         }
         let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned());
         if !sink.take(begins, cells)? {
-            break;
+            return Ok(nature(writing, separator));
         }
+    }
+    // A cell that nothing closes takes in everything behind it, the last line's end too, which then ends no line.
+    let (begins, within) = last;
+    if within > 0 && records.get_ref().quotes % 2 == 1 {
+        return Err(unreadable(format!(
+            "Line {}: a quotation mark opens a cell and none closes it. Close it, or take it away.",
+            number(begins as i64 + 1)
+        )));
     }
     Ok(nature(writing, separator))
 }

@@ -34,7 +34,7 @@ test("import 10,000 lines with 40 broken ones, skip those, read which", async ({
   await me.page.getByLabel("File", { exact: true }).setInputFiles(path);
   await me.hands.activate(me.page.getByRole("button", { name: "Continue" }));
 
-  await expect(me.page.getByRole("heading", { level: 1, name: "What the columns hold" })).toBeVisible();
+  await expect(me.page.getByRole("heading", { level: 1, name: "What the columns hold" })).toBeVisible({ timeout: 30_000 });
   await expect(me.page.getByText("CSV with semicolons, UTF-8, 10,001 lines.")).toBeVisible();
   await expect(me.page.getByLabel("E-mail", { exact: true })).toHaveValue("email");
   const add = me.page.getByRole("radio", { name: /^Add them directly/ });
