@@ -29,6 +29,8 @@ pub const WHOLE: i64 = 5_000;
 const WAITING: i64 = 5;
 /// How many lines are written down in one transaction.
 const PART: usize = 1_000;
+/// How many bytes of text they may hold together, but for the last of them.
+const WEIGHT: usize = 256 << 10;
 
 /// How many lines have which verdict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -195,12 +197,17 @@ fn shown_name(name: &str) -> String {
 
 async fn lines(db: &Db, by: &Can<InviteCreate>, id: ImportId, file: File) -> Result<std::result::Result<(), Refusal>> {
     let org = by.org().id;
-    let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<Line>>(2);
+    let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<Line>>(1);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut part = Vec::with_capacity(PART);
+        let (mut part, mut weight) = (Vec::with_capacity(PART), 0);
         let nature = reading::read(file, &mut |line| {
+            weight += line.cells.iter().map(String::len).sum::<usize>();
             part.push(line);
-            part.len() < PART || send.blocking_send(std::mem::take(&mut part)).is_ok()
+            if part.len() < PART && weight < WEIGHT {
+                return true;
+            }
+            weight = 0;
+            send.blocking_send(std::mem::take(&mut part)).is_ok()
         })?;
         // Nobody listens any more where the writing side has failed, which says so itself.
         let _ = send.blocking_send(part);

@@ -22,7 +22,7 @@ pub const COLUMNS: usize = 64;
 /// The most characters of a cell.
 pub const CELL: usize = 4_096;
 /// The most bytes of text in all cells together. In a workbook one text can stand in many cells.
-const TEXT: usize = 32 << 20;
+const TEXT: usize = 24 << 20;
 
 /// One line that holds something.
 #[derive(Debug, Clone, PartialEq, Eq)]
