@@ -12,7 +12,7 @@ use super::{
     plan::Plan,
     reading::{self, Refusal},
     verdict::Verdict,
-    views::{Columns, New, Show},
+    views::{Columns, Show, Start},
     work,
 };
 use crate::{
@@ -37,10 +37,10 @@ pub async fn new(app: Data<App>, by: Can<InviteCreate>, ctx: Ctx) -> Result<Http
     respond::page(&start(&app, &by, &ctx, "", FieldErrors::default()).await?)
 }
 
-async fn start(app: &App, by: &Can<InviteCreate>, ctx: &Ctx, text: &str, errors: FieldErrors) -> Result<New> {
+async fn start(app: &App, by: &Can<InviteCreate>, ctx: &Ctx, text: &str, errors: FieldErrors) -> Result<Start> {
     let mine = import::list(&mut app.db.read(), by).await?;
     let l = shell::org(app, ctx, by, "Import members", Tab::Members).await?;
-    Ok(New::new(l, by, &mine, text, errors))
+    Ok(Start::new(l, by, &mine, text, errors))
 }
 
 /// Takes a file or pasted text in.

@@ -39,7 +39,7 @@ pub struct MineRow {
 /// The form for a file or pasted text.
 #[derive(Debug, Default, Template)]
 #[template(path = "imports/new.html")]
-pub struct New {
+pub struct Start {
     /// The frame.
     pub l: Layout,
     /// Where members are listed.
@@ -56,7 +56,7 @@ pub struct New {
     pub mine: Vec<MineRow>,
 }
 
-impl New {
+impl Start {
     /// Decides everything that the page prints.
     pub fn new(l: Layout, by: &Can<InviteCreate>, mine: &[Import], text: &str, errors: FieldErrors) -> Self {
         let zone = by.org().zone.tz();
@@ -127,7 +127,7 @@ pub struct Columns {
     /// Whether the first line names the columns.
     pub head: bool,
     /// The columns.
-    pub columns: Vec<ColumnRow>,
+    pub list: Vec<ColumnRow>,
     /// Whether people may be added directly.
     pub may_add: bool,
     /// Whether that is chosen.
@@ -196,7 +196,7 @@ impl Columns {
             format: format!("{}, {}", import.format, plural(import.total, "line", "lines")),
             notice: import.notice.clone(),
             head: plan.head,
-            columns: columns.collect(),
+            list: columns.collect(),
             may_add: by.may(Permission::MemberManage),
             adds: plan.way == Way::Add,
             invited: if joins(by) {

@@ -43,6 +43,9 @@ const TRIES: usize = 3;
 /// The shortest pause between two transactions.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Somebody who comes in.
+type Coming = (Address, Wanted);
+
 /// Whether "all or nothing" can still be all.
 #[derive(Debug, PartialEq, Eq)]
 enum Went {
@@ -257,7 +260,7 @@ async fn bring(
     sentences: &mut [Sentence],
     now: Timestamp,
 ) -> Result<i64> {
-    let (mut to_invite, mut to_add): (Vec<(Address, Wanted)>, Vec<(Address, Wanted)>) = (Vec::new(), Vec::new());
+    let (mut to_invite, mut to_add): (Vec<Coming>, Vec<Coming>) = (Vec::new(), Vec::new());
     for one in sentences {
         let (Some(address), Some(wanted)) = (&one.address, one.wanted.take()) else {
             continue;
@@ -277,7 +280,7 @@ async fn invite(
     tx: &mut Tx,
     desk: &Desk<'_>,
     by: &Can<InviteCreate>,
-    people: Vec<(Address, Wanted)>,
+    people: Vec<Coming>,
     now: Timestamp,
 ) -> Result<()> {
     let terms: Vec<invitations::Terms> = people
@@ -301,13 +304,7 @@ async fn invite(
     promised::promise(tx, &by.also::<LimitSet>()?, &wishes).await
 }
 
-async fn add(
-    tx: &mut Tx,
-    desk: &Desk<'_>,
-    by: &Can<InviteCreate>,
-    people: Vec<(Address, Wanted)>,
-    now: Timestamp,
-) -> Result<()> {
+async fn add(tx: &mut Tx, desk: &Desk<'_>, by: &Can<InviteCreate>, people: Vec<Coming>, now: Timestamp) -> Result<()> {
     if people.is_empty() {
         return Ok(());
     }

@@ -36,7 +36,7 @@ pub(super) fn read(file: &mut File, sink: &mut Sink<'_>) -> Result<Nature, Refus
     let mut is_first = true;
     let mut last = (0, 0);
     loop {
-        let found = records.read_byte_record(&mut record).map_err(|error| refusal(error))?;
+        let found = records.read_byte_record(&mut record).map_err(refusal)?;
         if !found {
             break;
         }
