@@ -5,7 +5,7 @@ use super::Kind;
 use crate::{
     access::Role,
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::Result,
     ids::{GroupId, InvitationId, MemberId, OrgId},
     members::Status,
@@ -243,8 +243,8 @@ pub(super) async fn lock(tx: &mut Tx, org: OrgId) -> Result<()> {
     tx.one(LOCK_ORG, (org,)).await?;
     Ok(())
 }
-pub(super) async fn list(db: &mut impl Read, org: OrgId) -> Result<Vec<Group>> {
-    db.all(LIST, (org,)).await
+pub(super) fn ask_list(org: OrgId) -> Ask<(OrgId,), Group> {
+    LIST.with((org,))
 }
 pub(super) async fn find(db: &mut impl Read, org: OrgId, id: GroupId) -> Result<Option<Group>> {
     db.opt(FIND, (org, id)).await

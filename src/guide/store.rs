@@ -1,7 +1,7 @@
 //! SQL of this room: one look over an organization's tables, and who has put the card away.
 
 use crate::{
-    db::{Read, Tx},
+    db::{Ask, Tx},
     error::Result,
     ids::{OrgId, UserId},
     record, sql,
@@ -46,8 +46,8 @@ sql! {
     RECALL: (OrgId, UserId) => () = "delete from dismissals where org_id = $1 and user_id = $2 and card = 1";
 }
 
-pub(super) async fn find_facts(db: &mut impl Read, org: OrgId, user: UserId) -> Result<Facts> {
-    db.one(FACTS, (org, user)).await
+pub(super) fn ask_facts(org: OrgId, user: UserId) -> Ask<(OrgId, UserId), Facts> {
+    FACTS.with((org, user))
 }
 pub(super) async fn dismiss(tx: &mut Tx, org: OrgId, user: UserId) -> Result<()> {
     tx.run(DISMISS, (org, user)).await?;

@@ -18,6 +18,7 @@ pub mod window;
 pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, set};
 pub use settings::Settings;
 pub(crate) use settings::zone_changed;
+pub(crate) use shown::ask_facts;
 pub use shown::{Banner, Cells, banner, cells, group_panel, panel, sees_all};
 pub use store::{UNLIMITED, WITHOUT};
 pub use window::Window;

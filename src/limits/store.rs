@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    db::{Read, Statement, Text, Tx},
+    db::{Ask, Read, Statement, Text, Tx},
     error::Result,
     ids::{GroupId, LimitRequestId, MemberId, OrgId, UserId},
     record, sql,
@@ -363,8 +363,8 @@ pub(super) async fn list_of_members(
 pub(super) async fn list_of_org(db: &mut impl Read, org: OrgId) -> Result<Vec<PolicyRow>> {
     db.all(OF_ORG, (org,)).await
 }
-pub(super) async fn find_settings(db: &mut impl Read, org: OrgId) -> Result<Vec<SettingsRow>> {
-    db.all(SETTINGS, (org,)).await
+pub(super) fn ask_settings(org: OrgId) -> Ask<(OrgId,), SettingsRow> {
+    SETTINGS.with((org,))
 }
 pub(super) async fn save_settings(
     tx: &mut Tx,
@@ -388,8 +388,8 @@ pub(super) async fn save_rules(
     tx.run(SAVE_RULES, (org, since, zone, anchor_day, week_start)).await?;
     Ok(())
 }
-pub(super) async fn find_facts(db: &mut impl Read, org: OrgId) -> Result<Facts> {
-    db.one(FACTS, (org,)).await
+pub(super) fn ask_facts(org: OrgId) -> Ask<(OrgId,), Facts> {
+    FACTS.with((org,))
 }
 pub(super) async fn insert(tx: &mut Tx, rows: Vec<NewPolicy>) -> Result<()> {
     tx.many(INSERT, rows).await?;

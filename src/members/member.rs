@@ -12,7 +12,7 @@ use super::{
     assignment::{self, Assignment},
     guard::{self, Deed, Standing},
     list::Counts,
-    store::{self, Due},
+    store::{self, CountRow, Due},
 };
 use crate::{
     access::{
@@ -23,7 +23,7 @@ use crate::{
     audit::{self, Action, Actor, Entry, Object},
     auth::reset,
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::{Error, Result},
     groups,
     ids::{GroupId, MemberId, OrgId, UserId},
@@ -250,7 +250,12 @@ pub async fn find_live(db: &mut impl Read, org: OrgId, user: UserId, email: &Add
 
 /// How many members the organization has, by role and state.
 pub async fn counts(db: &mut impl Read, org: OrgId) -> Result<Counts> {
-    Ok(Counts::new(store::list_counts(db, org).await?))
+    Ok(Counts::new(ask_counts(org).rows(db).await?))
+}
+
+/// Asks for the rows of [`Counts::new`].
+pub(crate) fn ask_counts(org: OrgId) -> Ask<(OrgId,), CountRow> {
+    store::ask_counts(org)
 }
 
 /// How many open invitations this member has made, which end when they are disabled or removed.

@@ -226,7 +226,7 @@ impl Row {
             expired,
             true,
         );
-        Self {
+        let mut shown = Self {
             id: row.id.to_string(),
             name: row.name.clone(),
             email: row.email.clone(),
@@ -245,7 +245,9 @@ impl Row {
             ..Self::default()
         }
         .with_groups(&list::groups_of(row))
-        .with_times(viewer, row.user_id, row.joined_at, row.last_active_at)
+        .with_times(viewer, row.user_id, row.joined_at, row.last_active_at);
+        shown.add_roles(viewer, list::roles_of(row));
+        shown
     }
 
     /// The row of a member after an act.
@@ -313,10 +315,10 @@ impl Row {
 
 impl Row {
     /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach, but for limits.
-    pub fn add_roles<'a>(&mut self, viewer: &Viewer, held: impl Iterator<Item = &'a Held>) {
-        for one in held {
-            self.additional.push(one.name.clone());
-            if !viewer.permissions.covers(&one.permits()) {
+    pub fn add_roles(&mut self, viewer: &Viewer, held: impl Iterator<Item = (String, Permissions)>) {
+        for (name, permits) in held {
+            self.additional.push(name);
+            if !viewer.permissions.covers(&permits) {
                 self.may = self.may.beyond_reach();
             }
         }

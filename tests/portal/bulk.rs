@@ -1004,7 +1004,7 @@ async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
     assert!(all.find_row("Bob").is_none());
     let form = [("all", "1"), ("list", "limit=none"), ("do", "deactivate")];
     let dry = act(&ann, &org, "suspensions/check", &form).await.page(200);
-    dry.assert_says("3 members");
+    dry.assert_says("3 of 4 members will change");
     let file = ann.get(&format!("{path}/export.csv?limit=none")).await;
     assert_eq!(file.body.lines().count(), 1 + 4, "{}", file.body);
     assert!(!file.body.contains("Bob"), "{}", file.body);

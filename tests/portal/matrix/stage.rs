@@ -273,7 +273,7 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/export") => (B::Nothing, &[("member", "{member}"), ("format", "xlsx")]),
         ("POST", "/o/{org}/members/bulk/groups" | "/o/{org}/members/bulk/groups/check") => (
             B::Nothing,
-            &[("do", "group-add"), ("member", "{member}"), ("group", "{group}")],
+            &[("do", "group-add"), ("member", "{keeper}"), ("group", "{group}")],
         ),
         ("POST", "/o/{org}/members/bulk/roles" | "/o/{org}/members/bulk/roles/check") => {
             (B::Nothing, &[("member", "{member}"), ("role", "viewer")])
@@ -639,10 +639,10 @@ async fn act(
                 "removals" => "remove",
                 _ => "resend",
             };
-            let subject = if kind == "resend" {
-                &stage.site.invitation
-            } else {
-                &stage.site.member
+            let subject = match kind {
+                "resend" => &stage.site.invitation,
+                "group-add" => &stage.site.keeper,
+                _ => &stage.site.member,
             };
             world::job(portal, &stage.site.org, kind, subject, route.path.ends_with("/undo")).await
         }
