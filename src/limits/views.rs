@@ -5,7 +5,7 @@ use askama::Template;
 use super::{
     amount::{CURRENCIES, Unit},
     defaults::Standing,
-    forms::{AMOUNT, CREDITS, INHERIT, SettingsForm, Typed, UNLIMITED},
+    forms::{AMOUNT, CREDITS, INHERIT, KEEP, LimitForm, SettingsForm, Typed, UNLIMITED},
     policy::{Effective, Enforcement, Limit, Source, Value},
     request::{self, Request},
     settings::{Conflict, Settings, WEEKDAYS},
@@ -259,11 +259,71 @@ impl Field {
             focus: errors.is_first(name),
         }
     }
+    /// The same with the entry that leaves each member's as it is.
+    #[must_use]
+    fn with_keep(mut self, typed: &Typed) -> Self {
+        let keep = Pick {
+            value: KEEP.to_owned(),
+            label: "Leave as it is".to_owned(),
+            selected: typed.mode == KEEP,
+        };
+        self.modes.insert(0, keep);
+        self
+    }
     /// The same without the entry "Unlimited", where that is what nothing set means.
     #[must_use]
     pub fn without_unlimited(mut self) -> Self {
         self.modes.retain(|pick| pick.value != UNLIMITED || pick.selected);
         self
+    }
+}
+
+/// The limits of many members in a form: what each of them becomes, or that it is left as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Many {
+    /// The monthly limit.
+    pub month: Field,
+    /// The daily limit.
+    pub day: Field,
+    /// What amounts count in.
+    pub unit: String,
+    /// The sign before them.
+    pub sign: String,
+    /// Whether requests over the limit are refused.
+    pub hard: bool,
+    /// The last day, or nothing.
+    pub until: String,
+    /// The first day that can be chosen.
+    pub today: String,
+    /// The note.
+    pub note: String,
+}
+
+impl Many {
+    /// The form as it was sent, or as it begins.
+    pub fn of(form: &LimitForm, settings: &Settings, errors: &FieldErrors, now: Timestamp) -> Self {
+        let field = |name, label, typed: Typed| {
+            let is_new = typed.mode.is_empty();
+            let typed = Typed {
+                mode: if is_new { KEEP.to_owned() } else { typed.mode },
+                was: if is_new { format!("{KEEP}:") } else { typed.was },
+                text: typed.text,
+            };
+            let inherit = "Inherit from group or organization";
+            Field::new(name, label, &typed, inherit, errors).with_keep(&typed)
+        };
+        let mut month = field("monthly", "Monthly limit", form.month());
+        month.focus = month.focus || errors.is_empty();
+        Self {
+            month,
+            day: field("daily", "Daily limit", form.day()),
+            unit: unit_words(settings.unit),
+            sign: sign(settings.unit),
+            hard: form.enforcement != Enforcement::Soft.key(),
+            until: form.until.clone(),
+            today: now.instant().to_zoned(settings.zone().tz()).date().to_string(),
+            note: form.note.clone(),
+        }
     }
 }
 

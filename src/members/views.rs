@@ -69,7 +69,7 @@ impl Viewer {
     }
     /// Whether the viewer may do something with a selection, beside taking it as a file.
     const fn may_pick(&self) -> bool {
-        self.may_role || self.may_suspend || self.may_disable || self.may_manage || self.may_group
+        self.may_role || self.may_suspend || self.may_disable || self.may_manage || self.may_group || self.may_limit
     }
     /// Whether addresses of others are kept from this viewer.
     pub const fn names_only(&self) -> bool {
@@ -704,7 +704,7 @@ fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str
         kept,
         all_label: format!("Select all {count}"),
         all_words: format!("All {count} selected"),
-        first: acts(&[Kind::GroupAdd, Kind::Role]),
+        first: acts(&[Kind::GroupAdd, Kind::Role, Kind::Limit]),
         more: acts(&[
             Kind::GroupRemove,
             Kind::Suspend,
