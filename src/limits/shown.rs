@@ -14,8 +14,7 @@ use crate::{
     clock::Timestamp,
     db::{Ask, Read},
     error::Result,
-    groups::Group,
-    ids::{MemberId, OrgId, UserId},
+    ids::{GroupId, MemberId, OrgId, UserId},
     members::{
         Member, Status,
         list::{Counts, Limitless},
@@ -144,12 +143,12 @@ pub async fn panel<P>(db: &mut impl Read, by: &Can<P>, member: &Member, now: Tim
 }
 
 /// A group's limits for its page, with two statements; see `templates/limits/_group.html`.
-pub async fn group_panel<P>(db: &mut impl Read, by: &Can<P>, group: &Group) -> Result<GroupPanel> {
+pub async fn group_panel<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, name: &str) -> Result<GroupPanel> {
     let org = by.org();
     let settings = settings::find(db, org).await?;
     let standing = defaults::standing(db, org.id).await?;
     Ok(GroupPanel {
-        row: GroupRow::of(group.id, &group.name, &standing, &by.path(""), &settings),
+        row: GroupRow::of(group, name, &standing, &by.path(""), &settings),
         may_edit: by.may(Permission::LimitDefault),
     })
 }
