@@ -138,7 +138,7 @@ pub async fn panel<P>(db: &mut impl Read, by: &Can<P>, member: &Member, now: Tim
         end_action: (may_set && !found.raises.is_empty()).then(|| format!("{href}/limit/raise/end")),
         request_href: (is_own && by.may(Permission::LimitRequest)).then(|| by.path("/limits/request")),
         version: member.version,
-        ..Panel::of(&found, &settings, now)
+        ..Panel::of(&found, &settings, by.zone(), now)
     }))
 }
 

@@ -13,7 +13,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Timestamp, Zone},
     ids::GroupId,
     web::{
         filters::{date, date_time, iso, long_date},
@@ -94,6 +94,8 @@ pub struct PanelRow {
     pub reset: String,
     /// The same for machines; empty where nothing counts.
     pub reset_iso: String,
+    /// The same in the organization's zone, which is named; empty where the viewer's clock shows the same.
+    pub reset_there: String,
     /// What returns when it ends.
     pub then: String,
 }
@@ -116,7 +118,7 @@ pub struct Panel {
     pub is_unlimited: bool,
     /// Every policy that was looked at.
     pub why: Vec<Reason>,
-    /// The zone of all times.
+    /// The zone of the resets.
     pub zone: String,
     /// Where "Set Usage Limit" leads; none for whom it is not offered.
     pub edit_href: Option<String>,
@@ -129,9 +131,9 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// A member's limits, their sources and next resets.
-    pub fn of(found: &Effective, settings: &Settings, now: Timestamp) -> Self {
-        let tz = settings.zone().tz();
+    /// A member's limits, their sources and next resets, which are told in the zone of whoever reads them.
+    pub fn of(found: &Effective, settings: &Settings, reader: &Zone, now: Timestamp) -> Self {
+        let (here, there) = (reader.tz(), settings.zone().tz());
         let rows = Window::OFFERED
             .into_iter()
             .map(|window| {
@@ -164,8 +166,16 @@ impl Panel {
                     value: limit.value.show(settings.unit),
                     is_none: limit.value == Value::Unlimited,
                     source: source(limit, settings),
-                    reset: reset.map_or_else(String::new, |at| date_time(at.micros(), &tz)),
+                    reset: reset.map_or_else(String::new, |at| date_time(at.micros(), &here)),
                     reset_iso: reset.map_or_else(String::new, |at| iso(at.micros())),
+                    // The window begins at a midnight of the organization, which another clock shows at an odd hour.
+                    reset_there: reset.map_or_else(String::new, |at| {
+                        let text = date_time(at.micros(), &there);
+                        if text == date_time(at.micros(), &here) {
+                            return String::new();
+                        }
+                        format!("{text} in {}", settings.zone().name())
+                    }),
                     then,
                 }
             })
@@ -205,7 +215,7 @@ impl Panel {
             rows,
             is_unlimited: !found.is_limited(),
             why,
-            zone: settings.zone().name().to_owned(),
+            zone: reader.name().to_owned(),
             ..Self::default()
         }
     }
@@ -392,7 +402,7 @@ pub struct Dialog {
     pub errors: FieldErrors,
     /// What counts now, and until when.
     pub now: Vec<PanelRow>,
-    /// The zone of dates.
+    /// The zone of the resets.
     pub zone: String,
     /// Where a raise is ended; none when there is none.
     pub end_action: Option<String>,
