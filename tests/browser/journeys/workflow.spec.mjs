@@ -58,6 +58,7 @@ async function setMonthly(me, amount) {
 }
 
 test("create a group, add people over three pages, set limits, and monitor", async ({ me, fresh: portal }, info) => {
+  test.slow(); // with the keyboard alone it is some thousand presses of Tab
   await me.page.goto(await portal.setupLink());
   await steps.fillByLabels(me, answers);
   await me.hands.activate(me.page.getByRole("main").getByRole("button").last());
@@ -152,18 +153,18 @@ test("create a group, add people over three pages, set limits, and monitor", asy
     await expect(me.page.getByRole("row").filter({ hasText: byPage })).toContainText("75 credits a month");
   });
 
-  await test.step("set limits: of everybody else at once", async () => {
-    await me.page.goto(`${base}/members`);
+  await test.step("set limits: of everybody who fits a search at once", async () => {
+    await me.page.goto(`${base}/members?q=${encodeURIComponent("Robin 00")}`);
     await tick(me, 1);
     await me.hands.activate(bar(me).getByRole("button", { name: /^Select all/ }));
     await me.hands.activate(bar(me).getByRole("button", { name: "Set limit" }));
     const dialog = me.page.getByRole("dialog", { name: "Set limit" });
-    await expect(dialog).toContainText("121 members can be given a limit");
+    await expect(dialog).toContainText("9 members can be given a limit");
     await me.hands.fill(dialog.getByLabel("Daily limit, amount"), "60");
     await me.hands.activate(dialog.getByRole("button", { name: "Preview" }));
-    await expect(dialog).toContainText("121 members will change");
+    await expect(dialog).toContainText("9 members will change");
     await me.hands.activate(dialog.getByRole("button", { name: "Set limit" }));
-    await expect(me.page.getByText("121 members were changed: 60 credits a day").first()).toBeVisible();
+    await expect(me.page.getByText("9 members were changed: 60 credits a day").first()).toBeVisible();
     await me.page.goto(`${base}/members?q=${encodeURIComponent(byRow)}`);
     await expect(steps.member(me, byRow)).toContainText("600 a month, 60 a day");
   });
