@@ -105,16 +105,16 @@ async fn r_pro_02_a_picture_is_shown_wherever_its_person_is() {
         .expect("a member");
     tx.commit().await.expect("a commit");
     let page = ann.get(&org.path(&format!("/groups/{group}"))).await.page(200);
-    assert_eq!(page.attributes("#results img.avatar", "src"), [src.clone()]);
+    assert_eq!(page.attributes("#results img.avatar", "src"), [src.as_str()]);
     assert_eq!(
         page.attributes("[aria-labelledby=joined-h] img.avatar", "src"),
-        [src.clone()]
+        [src.as_str()]
     );
     let page = ann
         .get(&org.path(&format!("/groups/{group}/members/new")))
         .await
         .page(200);
-    assert_eq!(page.attributes("main img.avatar", "src"), [src.clone()]);
+    assert_eq!(page.attributes("main img.avatar", "src"), [src.as_str()]);
     let (status, headers, body) = bytes(&ann, &src).await;
     assert_eq!(status, 200);
     assert_eq!(headers["content-type"], "image/jpeg");
