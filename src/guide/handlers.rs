@@ -58,6 +58,7 @@ pub fn card<P: Right>(app: &App, by: &Can<P>, facts: &Facts) -> Result<Option<Ca
         return Ok(None);
     }
     Ok(Some(Card {
+        next: steps.iter().find(|step| !step.done).cloned(),
         steps,
         done,
         resources,

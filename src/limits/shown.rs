@@ -14,8 +14,7 @@ use crate::{
     clock::Timestamp,
     db::{Ask, Read},
     error::Result,
-    groups::Group,
-    ids::{MemberId, OrgId, UserId},
+    ids::{GroupId, MemberId, OrgId, UserId},
     members::{
         Member, Status,
         list::{Counts, Limitless},
@@ -139,17 +138,17 @@ pub async fn panel<P>(db: &mut impl Read, by: &Can<P>, member: &Member, now: Tim
         end_action: (may_set && !found.raises.is_empty()).then(|| format!("{href}/limit/raise/end")),
         request_href: (is_own && by.may(Permission::LimitRequest)).then(|| by.path("/limits/request")),
         version: member.version,
-        ..Panel::of(&found, &settings, now)
+        ..Panel::of(&found, &settings, by.zone(), now)
     }))
 }
 
 /// A group's limits for its page, with two statements; see `templates/limits/_group.html`.
-pub async fn group_panel<P>(db: &mut impl Read, by: &Can<P>, group: &Group) -> Result<GroupPanel> {
+pub async fn group_panel<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, name: &str) -> Result<GroupPanel> {
     let org = by.org();
     let settings = settings::find(db, org).await?;
     let standing = defaults::standing(db, org.id).await?;
     Ok(GroupPanel {
-        row: GroupRow::of(group.id, &group.name, &standing, &by.path(""), &settings),
+        row: GroupRow::of(group, name, &standing, &by.path(""), &settings),
         may_edit: by.may(Permission::LimitDefault),
     })
 }

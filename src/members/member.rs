@@ -736,16 +736,8 @@ pub(crate) async fn load_within_rank<P: Right>(tx: &mut Tx, by: &Can<P>, of: Cha
     }
     lock_live(tx, org.id).await?;
     let member = find(tx, org.id, of.id).await?;
-    if member.rank() > by.rank() {
-        let higher = guard::Refusal::Higher;
-        return Err(guard::error(
-            higher,
-            by,
-            Deed::Activate,
-            &member.standing(),
-            &member.name,
-        ));
-    }
+    guard::within_rank(by, member.rank())
+        .map_err(|higher| guard::error(higher, by, Deed::Activate, &member.standing(), &member.name))?;
     if of.expected.is_some_and(|version| version != member.version) {
         return Err(Error::conflict(format!(
             "{} was changed in the meantime and is now {}, {}. Nothing was changed by you. Reload the page and decide again.",

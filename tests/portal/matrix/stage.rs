@@ -281,6 +281,16 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/bulk/suspensions" | "/o/{org}/members/bulk/suspensions/check") => {
             (B::Nothing, &[("do", "deactivate"), ("member", "{member}")])
         }
+        ("POST", "/o/{org}/members/bulk/limits" | "/o/{org}/members/bulk/limits/check") => (
+            B::Nothing,
+            &[
+                ("member", "{member}"),
+                ("monthly_mode", "amount"),
+                ("monthly", "300"),
+                ("daily_mode", "keep"),
+                ("enforcement", "hard"),
+            ],
+        ),
         (
             "POST",
             "/o/{org}/members/bulk/disablements"
@@ -352,7 +362,7 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 15] = [
+const UNRECORDED: [(&str, &str); 16] = [
     ("/me/notifications/read", "a mark for oneself"),
     ("/me/notifications/{notification}/read", "a mark for oneself"),
     ("/o/{org}/getting-started/dismissal", "it puts a card away, for oneself"),
@@ -373,6 +383,7 @@ const UNRECORDED: [(&str, &str); 15] = [
     ("/o/{org}/members/bulk/groups/check", DRY),
     ("/o/{org}/members/bulk/roles/check", DRY),
     ("/o/{org}/members/bulk/suspensions/check", DRY),
+    ("/o/{org}/members/bulk/limits/check", DRY),
     ("/o/{org}/members/bulk/disablements/check", DRY),
     ("/o/{org}/members/bulk/removals/check", DRY),
     ("/o/{org}/invites/resends/check", DRY),
@@ -637,6 +648,7 @@ async fn act(
                 "suspensions" => "deactivate",
                 "disablements" => "disable",
                 "removals" => "remove",
+                "limits" => "limit",
                 _ => "resend",
             };
             let subject = match kind {
