@@ -57,6 +57,21 @@
     } else if (t.dataset.print != null) print();
   });
 
+  // The menu of a table's row: what opens a dialog, and what is done at once and answered with the row.
+  document.addEventListener("click", (e) => {
+    const t = e.target.closest("tbody .menu :is(a[data-d], button[formaction]:not([hx-post]))");
+    if (!t || !window.htmx || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
+    e.preventDefault();
+    if (t.matches("a")) htmx.ajax("GET", t.getAttribute("href"), { source: t, target: "#modal" });
+    else
+      htmx.ajax("POST", t.getAttribute("formaction"), {
+        source: t,
+        target: t.closest("tr"),
+        swap: "outerHTML",
+        values: { [t.name]: t.value },
+      });
+  });
+
   // Row selection: "all on this page", shift-click ranges, spoken count.
   let last;
   document.addEventListener("change", (e) => {

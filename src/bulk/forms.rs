@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     access::{Can, Role},
+    clock::Timestamp,
     error::{Error, Result},
     groups::Group,
     ids::{InvitationId, JobId},
+    limits::{LimitForm, Settings},
     members::picks::{MOST, Picks},
     text,
     web::{filters::number, form::FieldErrors},
@@ -62,6 +64,16 @@ pub struct BulkForm {
     pub reason: String,
     /// What was typed to confirm.
     pub confirm: String,
+    /// The select of the monthly limit; empty before it was offered.
+    pub monthly_mode: String,
+    monthly: String,
+    monthly_was: String,
+    daily_mode: String,
+    daily: String,
+    daily_was: String,
+    enforcement: String,
+    until: String,
+    note: String,
 }
 
 impl BulkForm {
@@ -123,13 +135,30 @@ impl BulkForm {
     pub fn list(&self) -> String {
         self.picks().list()
     }
-    /// What exactly is to be done, or what is missing.
+    /// The limits as they were typed; empty before they were offered.
+    pub fn limit(&self) -> LimitForm {
+        LimitForm {
+            monthly_mode: self.monthly_mode.clone(),
+            monthly: self.monthly.clone(),
+            monthly_was: self.monthly_was.clone(),
+            daily_mode: self.daily_mode.clone(),
+            daily: self.daily.clone(),
+            daily_was: self.daily_was.clone(),
+            enforcement: self.enforcement.clone(),
+            until: self.until.clone(),
+            note: self.note.clone(),
+            ..LimitForm::default()
+        }
+    }
+    /// What exactly is to be done, or what is missing. `limits` is how the organization counts, for what is about limits.
     pub fn terms<P>(
         &self,
         by: &Can<P>,
         kind: Kind,
         survey: &Survey,
         groups: &[Group],
+        limits: Option<&Settings>,
+        now: Timestamp,
     ) -> std::result::Result<Terms, FieldErrors> {
         let mut terms = Terms::default();
         let mut errors = FieldErrors::default();
@@ -148,6 +177,13 @@ impl BulkForm {
                 Some(role) => terms.role = Some(role),
                 None => errors.add("role", "Choose one of the roles in the list."),
             },
+            Kind::Limit => {
+                if let Some(settings) = limits {
+                    let wish = self.limit().wish_for_many(settings, now)?;
+                    terms.limit_words = wish.words(settings.unit, settings.zone());
+                    terms.limit = Some(wish);
+                }
+            }
             Kind::Suspend | Kind::Disable if !self.reason.trim().is_empty() => {
                 match text::line("reason", "A reason", &self.reason, 200) {
                     Ok(reason) => terms.reason = reason,

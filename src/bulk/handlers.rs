@@ -11,7 +11,7 @@ use super::{
     job::{self, Job, Meant, Order},
     kind::{Kind, Reason, Terms},
     store::{self, ItemRow},
-    survey::{Survey, survey},
+    survey::{Looked, Survey, survey},
     views::{JobPage, Known, Plan, Shown},
     work::{self, CHUNK},
 };
@@ -19,7 +19,8 @@ use crate::{
     access::{
         Can, Permission,
         permission::{
-            GroupManage, InviteCreate, MemberDisable, MemberManage, MemberRead, MemberSuspend, Right, RoleAssign,
+            GroupManage, InviteCreate, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, Right,
+            RoleAssign,
         },
     },
     app::App,
@@ -28,6 +29,7 @@ use crate::{
     error::{Error, Result},
     groups::{self, Group},
     ids::{InvitationId, MemberId},
+    limits,
     members::{self, picks::Selection},
     shell,
     web::{
@@ -70,6 +72,8 @@ families! {
     Removals MemberManage "removals",
     /// Sending invitations again.
     Resends InviteCreate "resends",
+    /// Setting limits.
+    Limits LimitSet "limits",
 }
 
 /// What a dry run and the deed after it both need.
@@ -77,7 +81,10 @@ struct Asked {
     kind: Kind,
     meant: Meant,
     groups: Vec<Group>,
+    limits: Option<limits::Settings>,
     survey: Survey,
+    /// What is wrong with the limits that were typed, where some were.
+    errors: FieldErrors,
     now: Timestamp,
 }
 
@@ -90,12 +97,29 @@ async fn ask<F: Family>(app: &App, by: &Can<F::Right>, form: &BulkForm) -> Resul
         Kind::GroupAdd | Kind::GroupRemove => groups::list(&mut db, by.org().id).await?,
         _ => Vec::new(),
     };
-    let survey = survey(&mut db, by, kind, &meant, CHUNK, now).await?;
+    let (mut limits, mut wish, mut errors) = (None, None, FieldErrors::default());
+    if kind == Kind::Limit {
+        let settings = limits::settings::find(&mut db, by.org()).await?;
+        if !form.monthly_mode.is_empty() {
+            match form.limit().wish_for_many(&settings, now) {
+                Ok(typed) => wish = Some(typed),
+                Err(faults) => errors = faults,
+            }
+        }
+        limits = Some(settings);
+    }
+    let of = Looked {
+        kind,
+        limits: limits.as_ref().map(|settings| (settings, wish.as_ref())),
+    };
+    let survey = survey(&mut db, by, of, &meant, CHUNK, now).await?;
     Ok(Asked {
         kind,
         meant,
         groups,
+        limits,
         survey,
+        errors,
         now,
     })
 }
@@ -117,8 +141,10 @@ async fn window<F: Family>(
         &Known {
             meant: &asked.meant,
             groups: &asked.groups,
+            limits: asked.limits.as_ref(),
             survey: &asked.survey,
             form,
+            now: asked.now,
         },
         errors,
     ))
@@ -147,14 +173,22 @@ pub async fn check<F: Family>(
     form: Form<BulkForm>,
 ) -> Result<HttpResponse> {
     let asked = ask::<F>(&app, &by, &form.0).await?;
-    let plan = window::<F>(&app, &by, &ctx, &asked, &form.0, FieldErrors::default()).await?;
-    answer(&ctx, 200, &plan)
+    let status = if asked.errors.is_empty() { 200 } else { 422 };
+    let plan = window::<F>(&app, &by, &ctx, &asked, &form.0, asked.errors.clone()).await?;
+    answer(&ctx, status, &plan)
 }
 
 /// The deed: some hundreds at once, more as a job.
 pub async fn run<F: Family>(app: Data<App>, by: Can<F::Right>, ctx: Ctx, form: Form<BulkForm>) -> Result<HttpResponse> {
     let asked = ask::<F>(&app, &by, &form.0).await?;
-    let terms = match form.0.terms(&by, asked.kind, &asked.survey, &asked.groups) {
+    let terms = match form.0.terms(
+        &by,
+        asked.kind,
+        &asked.survey,
+        &asked.groups,
+        asked.limits.as_ref(),
+        asked.now,
+    ) {
         Ok(terms) => terms,
         Err(errors) => {
             let plan = window::<F>(&app, &by, &ctx, &asked, &form.0, errors).await?;

@@ -7,6 +7,7 @@ use crate::{
     groups::Group,
     ids::GroupId,
     invitations,
+    limits::{self, Wish},
     members::guard,
     web::filters::plural,
 };
@@ -31,6 +32,8 @@ pub enum Kind {
     Remove = 7,
     /// Send invitations again.
     Resend = 8,
+    /// Set limits.
+    Limit = 9,
 }
 
 /// What is to be done, beside the kind.
@@ -43,11 +46,15 @@ pub struct Terms {
     pub groups: Vec<GroupId>,
     /// Why.
     pub reason: String,
+    /// The limits to set.
+    pub limit: Option<Wish>,
+    /// The same in words.
+    pub limit_words: String,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GroupAdd,
         Self::GroupRemove,
         Self::Role,
@@ -56,6 +63,7 @@ impl Kind {
         Self::Disable,
         Self::Remove,
         Self::Resend,
+        Self::Limit,
     ];
 
     /// The stable name in forms.
@@ -69,6 +77,7 @@ impl Kind {
             Self::Disable => "disable",
             Self::Remove => "remove",
             Self::Resend => "resend",
+            Self::Limit => "limit",
         }
     }
     /// Finds a kind by its stable name.
@@ -84,6 +93,7 @@ impl Kind {
             Self::Disable => "disablements",
             Self::Remove => "removals",
             Self::Resend => "resends",
+            Self::Limit => "limits",
         }
     }
     /// The right that it needs.
@@ -95,6 +105,7 @@ impl Kind {
             Self::Disable => Permission::MemberDisable,
             Self::Remove => Permission::MemberManage,
             Self::Resend => Permission::InviteCreate,
+            Self::Limit => Permission::LimitSet,
         }
     }
     /// The label of the button and of the dialog.
@@ -108,6 +119,7 @@ impl Kind {
             Self::Disable => "Disable User",
             Self::Remove => "Remove",
             Self::Resend => "Resend Email",
+            Self::Limit => "Set limit",
         }
     }
     /// The icon beside the label.
@@ -120,6 +132,7 @@ impl Kind {
             Self::Disable => "ban",
             Self::Remove => "user-round-x",
             Self::Resend => "send",
+            Self::Limit => "gauge",
         }
     }
     /// Whether it can be taken back, and how.
@@ -130,6 +143,7 @@ impl Kind {
             Self::Role => Some(Self::Role),
             Self::Suspend => Some(Self::Activate),
             Self::Activate => Some(Self::Suspend),
+            Self::Limit => Some(Self::Limit),
             Self::Disable | Self::Remove | Self::Resend => None,
         }
     }
@@ -160,6 +174,7 @@ impl Kind {
             Self::Disable => "Disable members".to_owned(),
             Self::Remove => "Remove members".to_owned(),
             Self::Resend => "Resend invitations".to_owned(),
+            Self::Limit => format!("Set limit to {}", terms.limit_words),
         }
     }
     /// What has happened to so many, in one sentence without its full stop.
@@ -175,6 +190,7 @@ impl Kind {
             Self::Disable => format!("{who} {verb} disabled"),
             Self::Remove => format!("{who} {verb} removed"),
             Self::Resend => format!("{who} {verb} sent again"),
+            Self::Limit => format!("{who} {verb} changed: {}", rest.trim_start_matches("limit to ")),
         }
     }
 }
@@ -221,10 +237,12 @@ pub enum Reason {
     Beyond = 17,
     /// The role permits what whoever acts may not do.
     RoleBeyond = 18,
+    /// The daily limit would be above the monthly one.
+    DayOverMonth = 19,
 }
 
 impl Reason {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::None,
         Self::Already,
         Self::Missing,
@@ -244,6 +262,7 @@ impl Reason {
         Self::NoSeat,
         Self::Beyond,
         Self::RoleBeyond,
+        Self::DayOverMonth,
     ];
 
     /// Reads the number of a row.
@@ -260,6 +279,7 @@ impl Reason {
             (Self::Already, Kind::GroupRemove) => "Not in the group",
             (Self::Already, Kind::GroupAdd) => "In the group already",
             (Self::Already, Kind::Role) => "Has this role already",
+            (Self::Already, Kind::Limit) => "Has this limit already",
             (Self::Already, _) => "Nothing to change",
             (Self::Missing, Kind::Resend) => "Not found among the invitations of this organization",
             (Self::Missing, _) => "Not found among the members of this organization",
@@ -270,11 +290,13 @@ impl Reason {
             (Self::RoleAboveOwn, _) => "The role stands above your own",
             (Self::Yourself, Kind::Role) => "Yourself: change your own role on your own page",
             (Self::Yourself, _) => "Yourself: ask another Org Admin",
+            (Self::Disabled, Kind::Limit) => "Disabled, and uses nothing",
             (Self::Disabled, _) => "Disabled, which cannot be undone here",
             (Self::DisabledAlready, _) => "Disabled already",
             (Self::SuspendedAlready, _) => "Deactivated already",
             (Self::NotSuspended, _) => "Not deactivated",
             (Self::DayBehind, Kind::GroupAdd) => "The time in the group has ended",
+            (Self::DayBehind, Kind::Limit) => "The last day lies behind",
             (Self::DayBehind, _) => "The day of return lies behind",
             (Self::LastAdmin, _) => "The last Org Admin: make someone else Org Admin first",
             (Self::OnlyAdminEnds, _) => "Would be the only Org Admin, and the membership has an end date",
@@ -282,6 +304,7 @@ impl Reason {
             (Self::TooSoon, _) => "Sent a minute ago, or five times today",
             (Self::NoSeat, _) => "Every seat is taken",
             (Self::Over, _) => "No longer open",
+            (Self::DayOverMonth, _) => "The daily limit would be higher than the monthly one",
         }
     }
 }
@@ -303,6 +326,18 @@ impl From<guard::Refusal> for Reason {
             R::NoSeat => Self::NoSeat,
             R::Beyond => Self::Beyond,
             R::RoleBeyond => Self::RoleBeyond,
+        }
+    }
+}
+
+impl From<limits::policy::Refusal> for Reason {
+    fn from(refusal: limits::policy::Refusal) -> Self {
+        use limits::policy::Refusal as R;
+        match refusal {
+            R::Higher => Self::Higher,
+            R::Disabled => Self::Disabled,
+            R::DayOverMonth(_) => Self::DayOverMonth,
+            R::DayBehind => Self::DayBehind,
         }
     }
 }
@@ -346,6 +381,10 @@ mod tests {
         assert_eq!(
             Kind::Role.done(1, "Change role to Manager"),
             "1 member was changed: Manager"
+        );
+        assert_eq!(
+            Kind::Limit.done(2, "Set limit to 400 credits a month"),
+            "2 members were changed: 400 credits a month"
         );
         assert_eq!(
             Kind::Suspend.done(2, "Deactivate members"),

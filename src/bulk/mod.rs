@@ -17,7 +17,7 @@ pub use job::{Job, State, prune};
 pub use kind::{Kind, Reason, Terms};
 pub use store::statements;
 
-use handlers::{Disablements, Groups, Removals, Resends, Roles, Suspensions};
+use handlers::{Disablements, Groups, Limits, Removals, Resends, Roles, Suspensions};
 
 use crate::{
     access::Permission as P,
@@ -94,7 +94,15 @@ pub fn routes() -> Vec<Route> {
             P::InviteCreate,
             Action::InvitationResend,
         ),
-        // A limit for many is added here, as the two routes of a family of its own.
+        check(
+            post("/o/{org}/members/bulk/limits/check", handlers::check::<Limits>),
+            P::LimitSet,
+        ),
+        run(
+            post("/o/{org}/members/bulk/limits", handlers::run::<Limits>),
+            P::LimitSet,
+            Action::LimitSet,
+        ),
         get("/o/{org}/bulk/{job}", handlers::show)
             .in_org(P::MemberRead)
             .about(Target::Job),
@@ -116,6 +124,16 @@ pub fn routes() -> Vec<Route> {
             post("/o/{org}/bulk/suspensions/{job}/undo", handlers::undo::<Suspensions>),
             P::MemberSuspend,
             Action::BulkUndo,
+        ),
+        of(
+            post("/o/{org}/bulk/limits/{job}/undo", handlers::undo::<Limits>),
+            P::LimitSet,
+            Action::BulkUndo,
+        ),
+        of(
+            post("/o/{org}/bulk/limits/{job}/stop", handlers::stop::<Limits>),
+            P::LimitSet,
+            Action::BulkStop,
         ),
         of(
             post("/o/{org}/bulk/groups/{job}/stop", handlers::stop::<Groups>),

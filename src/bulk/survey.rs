@@ -17,6 +17,7 @@ use crate::{
     groups,
     ids::{GroupId, InvitationId, MemberId},
     invitations,
+    limits::{self, Settings, Wish},
     members::{
         guard::Deed,
         mass::{self, Bench, Candidate},
@@ -93,25 +94,35 @@ impl Survey {
     }
 }
 
+/// What the dry run is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked<'a> {
+    /// What is to be done.
+    pub kind: Kind,
+    /// How the organization counts, and the limits to set once they are chosen.
+    pub limits: Option<(&'a Settings, Option<&'a Wish>)>,
+}
+
 /// Looks at everyone who is meant, some thousand with each statement.
 pub async fn survey<P>(
     db: &mut impl Read,
     by: &Can<P>,
-    kind: Kind,
+    of: Looked<'_>,
     meant: &Meant,
     few: usize,
     now: Timestamp,
 ) -> Result<Survey> {
     match meant {
-        Meant::Members(selection) => members(db, by, kind, selection, few, now).await,
+        Meant::Members(selection) => members(db, by, of, selection, few, now).await,
         Meant::Invitations(_) | Meant::AllInvitations(_) => {
             invitations_of(db, &by.also::<InviteCreate>()?, meant, few, now).await
         }
     }
 }
 
-struct Look {
+struct Look<'a> {
     found: Survey,
+    of: Looked<'a>,
     benches: Vec<(Deed, Bench)>,
     few: usize,
 }
@@ -119,14 +130,14 @@ struct Look {
 async fn members<P>(
     db: &mut impl Read,
     by: &Can<P>,
-    kind: Kind,
+    of: Looked<'_>,
     selection: &Selection,
     few: usize,
     now: Timestamp,
 ) -> Result<Survey> {
     let by = by.also::<MemberRead>()?;
     let org = by.org().id;
-    let deeds: Vec<Deed> = match kind {
+    let deeds: Vec<Deed> = match of.kind {
         Kind::Role => Role::ALL
             .into_iter()
             .filter(|role| role.rank() <= by.rank())
@@ -136,10 +147,11 @@ async fn members<P>(
         Kind::Activate => vec![Deed::Activate],
         Kind::Disable => vec![Deed::Disable],
         Kind::Remove => vec![Deed::Remove],
-        Kind::GroupAdd | Kind::GroupRemove | Kind::Resend => Vec::new(),
+        Kind::GroupAdd | Kind::GroupRemove | Kind::Resend | Kind::Limit => Vec::new(),
     };
     let bench = Bench::new(db, org).await?;
     let mut look = Look {
+        of,
         found: Survey {
             ids: Some(Vec::new()),
             by_role: deeds
@@ -184,7 +196,7 @@ async fn members<P>(
     Ok(look.found)
 }
 
-impl Look {
+impl Look<'_> {
     async fn at(&mut self, db: &mut impl Read, by: &Can<MemberRead>, page: &[Candidate], now: Timestamp) -> Result<()> {
         self.found.total += page.len() as i64;
         let is_few = self.found.total <= self.few as i64;
@@ -192,6 +204,17 @@ impl Look {
             ids.extend(page.iter().map(|member| member.id.raw()));
             ids
         });
+        if let Some((settings, wish)) = self.of.limits {
+            let foreseen = limits::mass::foresee(db, by, settings, page, wish, now).await?;
+            for (member, foreseen) in page.iter().zip(foreseen) {
+                match foreseen {
+                    Ok(true) => self.found.plain.changes += 1,
+                    Ok(false) => self.found.plain.leave(Reason::Already, Some(&member.name)),
+                    Err(refusal) => self.found.plain.leave(refusal.into(), Some(&member.name)),
+                }
+            }
+            return Ok(());
+        }
         if self.benches.is_empty() {
             let ids: Vec<MemberId> = page.iter().map(|member| member.id).collect();
             for (group, n) in groups::mass::shares(db, by.org().id, &ids, now).await? {

@@ -15,6 +15,7 @@ use crate::{
     clock::Timestamp,
     groups::Group,
     ids::MemberId,
+    limits::{self, Settings},
     members::{self, picks::Selection},
     web::{
         filters::{date_time, iso, number, time_of_day},
@@ -82,6 +83,16 @@ fn foretold(kind: Kind, total: i64, foreseen: &Foreseen) -> String {
     }
 }
 
+/// "38 of 40 members can have a limit", before it is known which.
+fn settable(total: i64, foreseen: &Foreseen) -> String {
+    let who = Kind::Limit.count(total);
+    if foreseen.changes == total {
+        format!("{who} can be given a limit")
+    } else {
+        format!("{} of {who} can be given a limit", number(foreseen.changes))
+    }
+}
+
 /// The dry run as a dialog, which is a page of its own without scripts.
 #[derive(Debug, Template)]
 #[template(path = "bulk/plan.html", blocks = ["dialog"])]
@@ -106,6 +117,10 @@ pub struct Plan {
     pub no_groups: &'static str,
     /// The roles to choose from.
     pub roles: Vec<Offer>,
+    /// The limits to choose.
+    pub limit: Option<limits::views::Many>,
+    /// Where what was chosen is looked at without doing it; empty where the first look is enough.
+    pub preview: String,
     /// What it would come to.
     pub summary: String,
     /// Who would be left out.
@@ -136,10 +151,14 @@ pub struct Known<'a> {
     pub meant: &'a Meant,
     /// The groups.
     pub groups: &'a [Group],
+    /// How the organization counts, for what is about limits.
+    pub limits: Option<&'a Settings>,
     /// What was found.
     pub survey: &'a Survey,
     /// What was sent.
     pub form: &'a BulkForm,
+    /// The present.
+    pub now: Timestamp,
 }
 
 impl Plan {
@@ -148,8 +167,10 @@ impl Plan {
         let Known {
             meant,
             groups,
+            limits,
             survey,
             form,
+            now,
         } = known;
         let back = if kind == Kind::Resend {
             by.path("/invites")
@@ -219,11 +240,14 @@ impl Plan {
             ),
             _ => String::new(),
         };
+        let limit = limits.map(|settings| limits::views::Many::of(&form.limit(), settings, &errors, *now));
         Self {
             l,
             open,
             label: kind.label(),
             subject: kind.count(total),
+            preview: limit.as_ref().map_or_else(String::new, |_| format!("{action}/check")),
+            limit,
             action,
             back,
             hidden: hidden(kind, meant, form),
@@ -241,6 +265,8 @@ impl Plan {
             roles,
             summary: if has_choice {
                 String::new()
+            } else if kind == Kind::Limit && form.monthly_mode.is_empty() {
+                settable(total, &plain)
             } else {
                 foretold(kind, total, &plain)
             },
@@ -473,6 +499,7 @@ fn short(job: &Job) -> String {
         (Some(_), Kind::GroupAdd) => title.replacen("Remove from", "Add to", 1),
         (Some(_), Kind::GroupRemove) => title.replacen("Add to", "Remove from", 1),
         (Some(_), Kind::Role) => "Change role to what it was".to_owned(),
+        (Some(_), Kind::Limit) => "Set limit to what it was".to_owned(),
         _ => title.to_owned(),
     }
 }

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     access::{
         Can, Role,
-        permission::{GroupManage, InviteCreate, MemberDisable, MemberManage, MemberRead, MemberSuspend, RoleAssign},
+        permission::{
+            GroupManage, InviteCreate, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, RoleAssign,
+        },
         resumed,
     },
     app::App,
@@ -25,6 +27,7 @@ use crate::{
     groups::{self, mass::Seat},
     ids::{GroupId, InvitationId, JobId, MemberId, OrgId},
     invitations::{self, Desk},
+    limits,
     members::{
         Status,
         mass::{self, Outcome, Pause},
@@ -54,6 +57,8 @@ struct Before {
     ended: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     seats: Vec<(GroupId, bool, Option<Timestamp>)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<limits::mass::Kept>,
 }
 
 /// What became of one.
@@ -391,6 +396,23 @@ async fn act<P>(
             let outcomes = mass::remove(tx, &by, &ids, now).await?;
             outcomes.into_iter().map(changed).collect()
         }
+        Kind::Limit => {
+            let by = by.also::<LimitSet>()?;
+            let outcomes = if undoes {
+                let kept: Vec<_> = ids
+                    .iter()
+                    .map(|id| (*id, before(*id).limits.unwrap_or_default()))
+                    .collect();
+                limits::mass::restore(tx, &by, &kept, now).await?
+            } else {
+                let wish = terms
+                    .limit
+                    .as_ref()
+                    .ok_or_else(|| Error::Internal("a change of limits without limits".to_owned()))?;
+                limits::mass::set(tx, &by, &ids, wish, now).await?
+            };
+            outcomes.into_iter().map(limited).collect()
+        }
         Kind::Resend => {
             let by = by.also::<InviteCreate>()?;
             let ids: Vec<InvitationId> = items
@@ -440,6 +462,23 @@ fn seated((id, outcome): (MemberId, groups::mass::Outcome)) -> Result<Settled> {
     }
 }
 
+fn limited((id, outcome): (MemberId, limits::mass::Outcome)) -> Result<Settled> {
+    use limits::mass::Outcome as O;
+    match outcome {
+        O::Done(kept) => Settled::done(
+            id.raw(),
+            &Before {
+                limits: Some(kept),
+                ..Before::default()
+            },
+        ),
+        O::Unchanged => Ok(Settled::left(id.raw(), Reason::Already)),
+        O::Refused(refusal) => Ok(Settled::left(id.raw(), refusal.into())),
+        O::ChangedSince => Ok(Settled::left(id.raw(), Reason::ChangedSince)),
+        O::Missing => Ok(Settled::left(id.raw(), Reason::Missing)),
+    }
+}
+
 fn changed((id, outcome): (MemberId, Outcome)) -> Result<Settled> {
     match outcome {
         Outcome::Done(prior) => Settled::done(
@@ -449,7 +488,7 @@ fn changed((id, outcome): (MemberId, Outcome)) -> Result<Settled> {
                 until: prior.until,
                 ended: prior.status != Status::Suspended,
                 reason: prior.reason,
-                seats: Vec::new(),
+                ..Before::default()
             },
         ),
         Outcome::Unchanged => Ok(Settled::left(id.raw(), Reason::Already)),

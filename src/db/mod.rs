@@ -6,10 +6,12 @@
 mod migrate;
 mod open;
 pub mod statement;
+mod together;
 
 pub use migrate::{Version, migrate, versions};
 pub use open::{Db, Engine, Options, inspect};
 pub use statement::{Bulk, IntoParams, Params, Record, Sql, Statement, Text};
+pub use together::{Ask, Asks, only};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -67,6 +69,19 @@ fn sql_str(text: Text) -> SqlStr {
         Text::Fixed(text) => text.into_sql_str(),
         // Only the finite lists of texts made in db and in the rooms' list builders come here, never a caller's words.
         Text::Made(text) => AssertSqlSafe(text).into_sql_str(),
+    }
+}
+
+impl Reader {
+    /// The rows of several statements, asked at once: one message to SQLite's thread instead of one each.
+    pub async fn together<A: Asks>(&mut self, asks: A) -> Result<A::Rows> {
+        match &self.0 {
+            Db::Sqlite { read, .. } => {
+                RUN.fetch_add(A::LEN, Ordering::Relaxed);
+                together::ask(read, asks).await
+            }
+            Db::Postgres(_) => asks.each(self).await,
+        }
     }
 }
 

@@ -823,8 +823,8 @@ impl History<'_> {
                 .ok_or_else(|| too_early(email))
         };
         let wish = |month, day, until, note: &str| Wish {
-            month,
-            day,
+            month: Some(month),
+            day: Some(day),
             enforcement: Enforcement::Hard,
             until,
             note: note.to_owned(),

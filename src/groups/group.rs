@@ -10,7 +10,7 @@ use crate::{
     access::{Can, GroupCan, GroupLead, permission::GroupManage},
     audit::{self, Action, Entry, Object},
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::{Error, Result},
     ids::{GroupId, MemberId, OrgId},
     orgs,
@@ -103,7 +103,12 @@ impl Profile {
 
 /// The organization's groups by name, at most a thousand.
 pub async fn list(db: &mut impl Read, org: OrgId) -> Result<Vec<Group>> {
-    store::list(db, org).await
+    ask_list(org).rows(db).await
+}
+
+/// Asks for [`list`].
+pub(crate) fn ask_list(org: OrgId) -> Ask<(OrgId,), Group> {
+    store::ask_list(org)
 }
 
 /// One member's groups by name, also those in which their time has ended within the last minute; see [`Belonging::lasts`].

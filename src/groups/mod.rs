@@ -19,7 +19,7 @@ pub use belonging::{add_members, remove_member, remove_members};
 pub use cards::{Card, Cards};
 pub use expiry::{end_due, warn_due};
 pub use group::{Belonging, Group, Kind, create, list, list_of};
-pub(crate) use group::{enrol, enrol_many, leave_all};
+pub(crate) use group::{ask_list, enrol, enrol_many, leave_all};
 pub(crate) use mass::leave_all_many;
 
 use handlers::{index, page, people};

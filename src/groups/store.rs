@@ -1,11 +1,11 @@
-//! SQL of the groups room. It reads members for names and states, invitations for those that lead into a group, and locks the
+//! SQL of the groups room. It reads members for names and states, profiles for pictures, invitations for those that lead into a group, and locks the
 //! organization's row (declared exceptions).
 
 use super::Kind;
 use crate::{
     access::Role,
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::Result,
     ids::{GroupId, InvitationId, MemberId, OrgId},
     members::Status,
@@ -75,6 +75,8 @@ record! {
         pub expires_at: Option<Timestamp>,
         /// Since when they belong to it; 0 for before this was kept.
         pub joined_at: Option<Timestamp>,
+        /// The key of their picture.
+        pub picture: Option<String>,
     }
 }
 
@@ -93,6 +95,8 @@ record! {
         pub expires_at: Option<Timestamp>,
         /// Since when they belong to it.
         pub joined_at: Timestamp,
+        /// The key of their picture.
+        pub picture: Option<String>,
     }
 }
 
@@ -175,13 +179,13 @@ sql! {
     DELETE_MEMBERSHIPS: (OrgId, GroupId) => () = "delete from group_members where org_id = $1 and group_id = $2";
     DELETE_INVITED: (OrgId, GroupId) => () = "delete from invitation_groups where org_id = $1 and group_id = $2";
     EVERYONE: (OrgId, GroupId) => Standing =
-        "select m.id, m.name, gm.is_lead, gm.expires_at, gm.joined_at from group_members gm join members m on m.id = gm.member_id
+        "select m.id, m.name, gm.is_lead, gm.expires_at, gm.joined_at, cast(null as text) as picture from group_members gm join members m on m.id = gm.member_id
          where gm.org_id = $1 and gm.group_id = $2 order by m.id";
     STANDINGS: (OrgId, GroupId, String) => Standing = {
-        sqlite "select m.id, m.name, gm.is_lead, gm.expires_at, gm.joined_at
+        sqlite "select m.id, m.name, gm.is_lead, gm.expires_at, gm.joined_at, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
                 from members m left join group_members gm on gm.org_id = $1 and gm.group_id = $2 and gm.member_id = m.id
                 where m.org_id = $1 and m.id in (select value from json_each('[' || $3 || ']')) and m.status < 5 order by m.id"
-        postgres "select m.id, m.name, gm.is_lead, gm.expires_at, gm.joined_at
+        postgres "select m.id, m.name, gm.is_lead, gm.expires_at, gm.joined_at, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture
                 from members m left join group_members gm on gm.org_id = $1 and gm.group_id = $2 and gm.member_id = m.id
                 where m.org_id = $1 and m.id in (select cast(unnest(string_to_array($3, ',')) as bigint)) and m.status < 5 order by m.id"
     };
@@ -209,7 +213,7 @@ sql! {
          where org_id = $1 and id in (select group_id from group_members where org_id = $1 and member_id = $2)";
     DELETE_ALL_OF: (OrgId, MemberId) => () = "delete from group_members where org_id = $1 and member_id = $2";
     LEADS: (OrgId, GroupId, Timestamp) => Someone =
-        "select m.id, m.name, m.email, m.status, gm.expires_at, gm.joined_at from group_members gm join members m on m.id = gm.member_id
+        "select m.id, m.name, m.email, m.status, gm.expires_at, gm.joined_at, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture from group_members gm join members m on m.id = gm.member_id
          where gm.org_id = $1 and gm.group_id = $2 and gm.is_lead = true and (gm.expires_at is null or gm.expires_at > $3)
          order by m.name_key, m.id limit 50";
     OTHER_LEADS: (OrgId, GroupId, MemberId, Timestamp) => (i64,) =
@@ -217,10 +221,10 @@ sql! {
          where gm.org_id = $1 and gm.group_id = $2 and gm.member_id <> $3 and gm.is_lead = true and (gm.expires_at is null or gm.expires_at > $4)
            and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $4)";
     ENDING: (OrgId, GroupId, Timestamp, Timestamp) => Someone =
-        "select m.id, m.name, m.email, m.status, gm.expires_at, gm.joined_at from group_members gm join members m on m.id = gm.member_id
+        "select m.id, m.name, m.email, m.status, gm.expires_at, gm.joined_at, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture from group_members gm join members m on m.id = gm.member_id
          where gm.org_id = $1 and gm.group_id = $2 and gm.expires_at > $3 and gm.expires_at <= $4 order by gm.expires_at, m.id limit 6";
     JOINED: (OrgId, GroupId, Timestamp) => Someone =
-        "select m.id, m.name, m.email, m.status, gm.expires_at, gm.joined_at from group_members gm join members m on m.id = gm.member_id
+        "select m.id, m.name, m.email, m.status, gm.expires_at, gm.joined_at, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture from group_members gm join members m on m.id = gm.member_id
          where gm.org_id = $1 and gm.group_id = $2 and gm.joined_at > 0 and (gm.expires_at is null or gm.expires_at > $3)
          order by gm.joined_at desc, m.id desc limit 5";
     PENDING: (OrgId, GroupId, Timestamp) => Pending =
@@ -243,8 +247,8 @@ pub(super) async fn lock(tx: &mut Tx, org: OrgId) -> Result<()> {
     tx.one(LOCK_ORG, (org,)).await?;
     Ok(())
 }
-pub(super) async fn list(db: &mut impl Read, org: OrgId) -> Result<Vec<Group>> {
-    db.all(LIST, (org,)).await
+pub(super) fn ask_list(org: OrgId) -> Ask<(OrgId,), Group> {
+    LIST.with((org,))
 }
 pub(super) async fn find(db: &mut impl Read, org: OrgId, id: GroupId) -> Result<Option<Group>> {
     db.opt(FIND, (org, id)).await

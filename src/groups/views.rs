@@ -13,7 +13,8 @@ use crate::{
     access::{Can, GroupCan, Permission, sees_all_groups},
     clock::{Timestamp, Zone},
     ids::MemberId,
-    members::{Status, list::Found},
+    limits::views::GroupPanel,
+    members::{face::Face, list::Found},
     web::{
         filters::{ago, date, long_date, number, plural},
         form::FieldErrors,
@@ -43,26 +44,6 @@ fn kinds(chosen: &str) -> Vec<Choice> {
             selected: kind.key() == chosen,
         })
         .collect()
-}
-
-/// The state's word and the class that draws its shape.
-const fn shape(status: Status) -> (&'static str, &'static str) {
-    let class = match status {
-        Status::Active => "ok",
-        Status::Inactive => "",
-        Status::Suspended => "warn",
-        Status::Disabled | Status::Removed => "bad",
-    };
-    (status.title(), class)
-}
-
-/// A person beside a group's name.
-#[derive(Debug, Clone, Default)]
-pub struct Face {
-    /// For the avatar.
-    pub initials: String,
-    /// For the avatar.
-    pub hue: u8,
 }
 
 /// One group in the list.
@@ -270,10 +251,7 @@ fn row(path: &str, line: &Line) -> Row {
         faces: line
             .faces()
             .iter()
-            .map(|(id, name)| Face {
-                initials: initials(name),
-                hue: hue(*id),
-            })
+            .map(|(id, name)| Face::of(MemberId::from_raw(*id), name, None))
             .collect(),
         members: number(line.member_count),
     }
@@ -321,10 +299,8 @@ pub struct Person {
     pub name: String,
     /// The person's page.
     pub href: String,
-    /// For the avatar.
-    pub initials: String,
-    /// For the avatar.
-    pub hue: u8,
+    /// The picture.
+    pub face: Face,
     /// A few words beside the name.
     pub note: String,
     /// Where Extend posts to; empty when it is not offered.
@@ -342,6 +318,8 @@ pub struct Known {
     pub joined: Vec<Someone>,
     /// Invitations into it; none for whom they are not shown.
     pub pending: Option<Vec<Pending>>,
+    /// Its limits; none for whom they are not shown.
+    pub limits: Option<GroupPanel>,
     /// Whether the caller may invite into it.
     pub may_invite: bool,
 }
@@ -392,18 +370,12 @@ pub struct PersonRow {
     pub href: String,
     /// The person within the group, for acts.
     pub at: String,
-    /// For the avatar.
-    pub initials: String,
-    /// For the avatar.
-    pub hue: u8,
+    /// The picture and the state.
+    pub face: Face,
     /// Whether it is the viewer.
     pub you: bool,
     /// Whether they lead the group.
     pub is_lead: bool,
-    /// The state's word.
-    pub status: &'static str,
-    /// The state's shape.
-    pub status_class: &'static str,
     /// Since when they belong to it.
     pub joined: String,
     /// The last day, empty for no end.
@@ -448,7 +420,6 @@ impl People {
                 let standing = standings.iter().find(|standing| standing.id == row.id)?;
                 let is_lead = standing.leads(now);
                 let you = by.member() == Some(row.id);
-                let (status, status_class) = shape(row.status);
                 standing.belongs(now).then(|| PersonRow {
                     id: row.id.to_string(),
                     name: row.name.clone(),
@@ -459,12 +430,9 @@ impl People {
                     },
                     href: format!("{people}/{}", row.id),
                     at: format!("{base}/members/{}", row.id),
-                    initials: initials(&row.name),
-                    hue: hue(row.id.raw()),
+                    face: Face::of(row.id, &row.name, row.picture.as_deref()).in_state(row.status, row.status.title()),
                     you,
                     is_lead,
-                    status,
-                    status_class,
                     joined: since(standing.joined_at, zone),
                     until: standing.expires_at.map_or_else(String::new, |end| last_day(end, zone)),
                     may: Offers::of(by, row.id, is_lead, standing.expires_at.is_some()),
@@ -559,6 +527,8 @@ pub struct Show {
     pub pending: Vec<(String, &'static str, String)>,
     /// How many invitations more there are.
     pub pending_more: String,
+    /// Its limits; none for whom they are not shown, or when that card is hidden.
+    pub limits: Option<GroupPanel>,
     /// Its people; none when that card is hidden.
     pub people: Option<People>,
 }
@@ -581,8 +551,7 @@ impl Show {
         let card = |someone: &Someone, note: String| Person {
             name: someone.name.clone(),
             href: format!("{members}/{}", someone.id),
-            initials: initials(&someone.name),
-            hue: hue(someone.id.raw()),
+            face: Face::of(someone.id, &someone.name, someone.picture.as_deref()),
             note,
             extend: String::new(),
         };
@@ -602,6 +571,7 @@ impl Show {
         let shown = |card: &Card| match card {
             Card::Ending => known.ending.is_some(),
             Card::Invitations => known.pending.is_some(),
+            Card::Limits => known.limits.is_some(),
             _ => true,
         };
         let names: Vec<&str> = known.leads.iter().take(3).map(|lead| lead.name.as_str()).collect();
@@ -684,6 +654,7 @@ impl Show {
                 _ if pending.len() > 100 => "and more than 95 others".to_owned(),
                 _ => format!("and {}", plural(more as i64, "other", "others")),
             },
+            limits: known.limits,
             people,
             href: here,
         }
@@ -898,10 +869,8 @@ pub struct Candidate {
     pub name: String,
     /// The address, empty for whom it is not shown.
     pub email: String,
-    /// For the avatar.
-    pub initials: String,
-    /// For the avatar.
-    pub hue: u8,
+    /// The picture.
+    pub face: Face,
     /// Whether they are chosen.
     pub chosen: bool,
     /// Whether they belong to the group already.
@@ -980,8 +949,7 @@ impl Add {
                 } else {
                     row.email.clone()
                 },
-                initials: initials(&row.name),
-                hue: hue(row.id.raw()),
+                face: Face::of(row.id, &row.name, row.picture.as_deref()),
                 chosen: candidates.chosen.contains(&row.id),
                 inside: standing(row.id).is_some_and(|standing| standing.belongs(now)),
                 note: if row.status.acts() { "" } else { row.status.title() },
@@ -996,8 +964,7 @@ impl Add {
             .map(|standing| Candidate {
                 id: standing.id.to_string(),
                 name: standing.name.clone(),
-                initials: initials(&standing.name),
-                hue: hue(standing.id.raw()),
+                face: Face::of(standing.id, &standing.name, standing.picture.as_deref()),
                 chosen: true,
                 ..Candidate::default()
             })

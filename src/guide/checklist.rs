@@ -25,7 +25,7 @@ pub struct Step {
 }
 
 /// The steps in their order.
-pub const STEPS: [Step; 6] = [
+pub const STEPS: [Step; 8] = [
     Step {
         key: "people",
         title: "Invite people",
@@ -61,6 +61,24 @@ pub const STEPS: [Step; 6] = [
         label: "Groups",
         needs: Permission::GroupManage,
         done: |facts| facts.grouped,
+    },
+    Step {
+        key: "keys",
+        title: "Configure API keys",
+        text: "Give each service a key of its own, and keys to groups where you can: a key that nobody owns is a key that nobody ends.",
+        page: "/o/{org}/keys",
+        label: "API keys",
+        needs: Permission::KeyManage,
+        done: |_| false, // the room of keys, which brings the page, brings the fact too
+    },
+    Step {
+        key: "limits",
+        title: "Set limits",
+        text: "A default for everyone, more for the groups that need it. Without any limit, a single user may consume everything.",
+        page: "/o/{org}/limits",
+        label: "Limits",
+        needs: Permission::LimitDecide,
+        done: |facts| facts.limits,
     },
     Step {
         key: "policies",
@@ -103,6 +121,7 @@ mod tests {
             let exists = table.routes.iter().any(|route| route.path == step.page);
             assert_eq!(shown.contains(&step.key), exists, "{}", step.key);
         }
+        assert!(!shown.contains(&"keys"), "the room of keys is not there yet");
         assert!(shown.contains(&"people") && shown.contains(&"policies"));
         assert_eq!(steps(&table, |_| false).count(), 0);
         assert!(STEPS.iter().all(|step| !(step.done)(&Facts::default())));

@@ -10,7 +10,9 @@ use super::{
 use crate::{
     access::{Can, Permission, Right, SignedIn, permission::MemberRead},
     app::App,
+    db::Ask,
     error::Result,
+    ids::{OrgId, UserId},
     orgs::training::{Resource, parse_stored},
     shell,
     web::{
@@ -36,22 +38,27 @@ fn resources(facts: &Facts) -> Result<Vec<Resource>> {
     facts.resources.as_deref().map_or_else(|| Ok(Vec::new()), parse_stored)
 }
 
+/// Asks for the facts of [`card`].
+pub fn ask<P>(by: &Can<P>) -> Ask<(OrgId, UserId), Facts> {
+    store::ask_facts(by.org().id, by.user_id())
+}
+
 /// The card of the members page; none when it was put away, or when nothing is left to do and to learn.
-pub async fn card<P: Right>(app: &App, by: &Can<P>) -> Result<Option<Card>> {
-    let facts = store::find_facts(&mut app.db.read(), by.org().id, by.user_id()).await?;
+pub fn card<P: Right>(app: &App, by: &Can<P>, facts: &Facts) -> Result<Option<Card>> {
     if facts.dismissed {
         return Ok(None);
     }
-    let mut steps = steps(app, by, &facts);
+    let mut steps = steps(app, by, facts);
     let done = steps.iter().filter(|step| step.done).count();
     if done == steps.len() {
         steps.clear();
     }
-    let resources = resources(&facts)?;
+    let resources = resources(facts)?;
     if steps.is_empty() && resources.is_empty() {
         return Ok(None);
     }
     Ok(Some(Card {
+        next: steps.iter().find(|step| !step.done).cloned(),
         steps,
         done,
         resources,
@@ -62,7 +69,7 @@ pub async fn card<P: Right>(app: &App, by: &Can<P>) -> Result<Option<Card>> {
 
 /// The steps with their good practice, and what one can learn from.
 pub async fn show(app: Data<App>, by: Can<MemberRead>, ctx: Ctx) -> Result<HttpResponse> {
-    let facts = store::find_facts(&mut app.db.read(), by.org().id, by.user_id()).await?;
+    let facts = ask(&by).one(&mut app.db.read()).await?;
     let steps = steps(&app, &by, &facts);
     page(&GettingStarted {
         l: shell::org(&app, &ctx, &by, "Getting started", Tab::Members).await?,

@@ -8,7 +8,7 @@ mod handlers;
 mod store;
 pub mod views;
 
-pub use handlers::card;
+pub use handlers::{ask, card};
 pub use store::statements;
 
 use crate::{

@@ -1,7 +1,7 @@
 //! SQL of this room: one look over an organization's tables, and who has put the card away.
 
 use crate::{
-    db::{Read, Tx},
+    db::{Ask, Tx},
     error::Result,
     ids::{OrgId, UserId},
     record, sql,
@@ -19,6 +19,8 @@ record! {
         pub groups: bool,
         /// Somebody is in one.
         pub grouped: bool,
+        /// Somebody's limit was set, or a default of everyone's or of a group's.
+        pub limits: bool,
         /// The settings were changed once.
         pub policies: bool,
         /// An administrator has looked at the audit log.
@@ -38,6 +40,7 @@ sql! {
                  or coalesce((select sum(n) from member_counts where org_id = $1 and status in (1, 2) and role = 60), 0) > 1) as roles,
                 exists (select 1 from groups where org_id = $1) as groups,
                 exists (select 1 from groups g where g.org_id = $1 and g.member_count > 0) as grouped,
+                exists (select 1 from limit_policies where org_id = $1 and scope in (3, 4, 5)) as limits,
                 exists (select 1 from audit where org_id = $1 and action = 'organization.update' and result = 1) as policies,
                 exists (select 1 from audit where org_id = $1 and action = 'audit.view' and result = 1) as watched,
                 exists (select 1 from dismissals where org_id = $1 and user_id = $2 and card = 1) as dismissed,
@@ -46,8 +49,8 @@ sql! {
     RECALL: (OrgId, UserId) => () = "delete from dismissals where org_id = $1 and user_id = $2 and card = 1";
 }
 
-pub(super) async fn find_facts(db: &mut impl Read, org: OrgId, user: UserId) -> Result<Facts> {
-    db.one(FACTS, (org, user)).await
+pub(super) fn ask_facts(org: OrgId, user: UserId) -> Ask<(OrgId, UserId), Facts> {
+    FACTS.with((org, user))
 }
 pub(super) async fn dismiss(tx: &mut Tx, org: OrgId, user: UserId) -> Result<()> {
     tx.run(DISMISS, (org, user)).await?;

@@ -43,6 +43,8 @@ pub struct Card {
     pub steps: Vec<StepView>,
     /// How many are done.
     pub done: usize,
+    /// The first one that is left.
+    pub next: Option<StepView>,
     /// What one can learn from.
     pub resources: Vec<Resource>,
     /// The page that says more.

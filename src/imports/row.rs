@@ -235,8 +235,8 @@ fn wish(terms: &Terms<'_>, cells: &[String]) -> Result<Option<Wish>, Fault> {
     }
     check_pair(day, month, terms.unit).map_err(|error| (Verdict::BadLimit, error.to_string()))?;
     Ok(Some(Wish {
-        month,
-        day,
+        month: Some(month),
+        day: Some(day),
         enforcement: Enforcement::Hard,
         until: None,
         note: String::new(),

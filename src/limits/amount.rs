@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// Micro-credits of one credit.
@@ -13,8 +15,9 @@ const SCALE: i64 = 1_000_000;
 const MOST: i64 = 1_000_000_000_000;
 
 /// An amount in micro-credits, never negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, Serialize, Deserialize)]
 #[sqlx(transparent)]
+#[serde(transparent)]
 pub struct Amount(i64);
 
 /// The currencies that an organization can think in: code and sign.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     policy::{self, Choice, Enforcement, Limit, Put, Scope, Value},
     settings::{self, Settings},
-    store,
+    store::{self, Facts},
     window::Window,
 };
 use crate::{
@@ -109,8 +109,12 @@ impl Without {
 
 /// How many members nothing limits. It costs what is in doubt: nothing where a default with an amount stands and nobody is unlimited, or
 /// where no policy stands at all; else it looks at the unlimited ones, or at members one by one up to a thousand that fit.
-pub async fn without(db: &mut impl Read, org: OrgId, counts: &crate::members::list::Counts) -> Result<Without> {
-    let facts = store::find_facts(db, org).await?;
+pub async fn without(
+    db: &mut impl Read,
+    org: OrgId,
+    facts: &Facts,
+    counts: &crate::members::list::Counts,
+) -> Result<Without> {
     let few = facts.defaults > 0;
     let count = match (few, facts.others > 0, facts.unlimited > 0) {
         (true, _, false) => 0,

@@ -24,6 +24,8 @@ pub const INHERIT: &str = "inherit";
 pub const AMOUNT: &str = "amount";
 /// See [`INHERIT`].
 pub const UNLIMITED: &str = "unlimited";
+/// What the select sends for a limit of many that is left as it is for each of them.
+pub const KEEP: &str = "keep";
 
 /// One limit as a form holds it: the select, the field beside it, and what both showed at first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +75,16 @@ impl Typed {
             UNLIMITED => Ok(Choice::Set(Value::Unlimited)),
             _ => Err(Error::invalid(field, "Choose one of the entries in the list.")),
         }
+    }
+}
+
+impl Typed {
+    /// The choice for many members at once; none to leave each as it is.
+    pub fn choice_or_keep(&self, field: &'static str, unit: Unit) -> Result<Option<Choice>> {
+        if self.mode == KEEP && self.text.trim().is_empty() {
+            return Ok(None);
+        }
+        self.choice(field, unit).map(Some)
     }
 }
 
@@ -177,11 +189,39 @@ impl LimitForm {
     }
     /// The wish, or what is wrong with each field.
     pub fn wish(&self, settings: &Settings) -> Result<Wish, FieldErrors> {
-        let (month, day, until) = all(
-            self.month().choice("monthly", settings.unit),
-            self.day().choice("daily", settings.unit),
-            until("until", &self.until, settings.zone()),
-        )?;
+        let month = self.month().choice("monthly", settings.unit).map(Some);
+        let day = self.day().choice("daily", settings.unit).map(Some);
+        self.wish_of(month, day, settings)
+    }
+    /// The wish for many members at once, each of whose limits may be left as it is; or what is wrong with each field.
+    pub fn wish_for_many(&self, settings: &Settings, now: Timestamp) -> Result<Wish, FieldErrors> {
+        let month = self.month().choice_or_keep("monthly", settings.unit);
+        let day = self.day().choice_or_keep("daily", settings.unit);
+        let wish = self.wish_of(month, day, settings)?;
+        let fault =
+            |error: Error| FieldErrors::take(error).unwrap_or_else(|other| FieldErrors::one("form", other.to_string()));
+        if wish.month.is_none() && wish.day.is_none() {
+            return Err(FieldErrors::one(
+                "monthly",
+                "Choose what the monthly or the daily limit becomes.",
+            ));
+        }
+        if let (Some(month), Some(day)) = (wish.month, wish.day) {
+            super::policy::check_pair(day, month, settings.unit).map_err(fault)?;
+        }
+        if wish.until.is_some_and(|until| until <= now) {
+            return Err(FieldErrors::one("until", "Choose today or a later day."));
+        }
+        super::policy::parse_note(&wish.note).map_err(fault)?;
+        Ok(wish)
+    }
+    fn wish_of(
+        &self,
+        month: Result<Option<Choice>>,
+        day: Result<Option<Choice>>,
+        settings: &Settings,
+    ) -> Result<Wish, FieldErrors> {
+        let (month, day, until) = all(month, day, until("until", &self.until, settings.zone()))?;
         let enforcement =
             enforcement(&self.enforcement).map_err(|error| FieldErrors::one("enforcement", error.to_string()))?;
         Ok(Wish {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -40,7 +41,8 @@ pub enum Scope {
 }
 
 /// What happens at a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, sqlx::Type, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(i64)]
 pub enum Enforcement {
     /// Requests are refused with HTTP 429.
@@ -65,7 +67,8 @@ impl Enforcement {
 }
 
 /// How much a policy allows; everything less comes before unlimited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Value {
     /// So much.
     Amount(Amount),
@@ -293,23 +296,34 @@ pub async fn effective_many(
     now: Timestamp,
 ) -> Result<HashMap<MemberId, Effective>> {
     let rows = store::list_of_members(db, org, members, now).await?;
+    Ok(resolve_many(&rows, members, conflict, now))
+}
+
+/// What counts for each of some members, from the policies that concern them.
+pub(super) fn resolve_many(
+    rows: &[PolicyRow],
+    members: &[MemberId],
+    conflict: Conflict,
+    now: Timestamp,
+) -> HashMap<MemberId, Effective> {
     let mut of: HashMap<i64, Vec<&PolicyRow>> = HashMap::new();
-    for row in &rows {
+    for row in rows {
         of.entry(row.member_id).or_default().push(row);
     }
     let all = of.remove(&0).unwrap_or_default();
-    Ok(members
+    members
         .iter()
         .map(|member| {
             let own = of.get(&member.raw()).into_iter().flatten();
             let rows = own.chain(&all).copied();
             (*member, resolve(rows, conflict, now))
         })
-        .collect())
+        .collect()
 }
 
 /// What a person chooses for one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// Nothing of its own: what groups and the organization say.
     Inherit,
@@ -339,13 +353,13 @@ impl Choice {
 }
 
 /// What is to count for a member from now on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
-    /// The monthly limit.
-    pub month: Choice,
-    /// The daily limit.
-    pub day: Choice,
-    /// What happens at both.
+    /// The monthly limit; none to leave it as it is.
+    pub month: Option<Choice>,
+    /// The daily limit; none to leave it as it is.
+    pub day: Option<Choice>,
+    /// What happens at those that are chosen.
     pub enforcement: Enforcement,
     /// The first instant at which it does not count any more; none for until further notice.
     pub until: Option<Timestamp>,
@@ -354,13 +368,28 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// The choice for a window.
-    pub const fn of(&self, window: Window) -> Choice {
+    /// The choice for a window; none to leave it as it is.
+    pub const fn of(&self, window: Window) -> Option<Choice> {
         match window {
             Window::Day => self.day,
             Window::Month => self.month,
-            Window::Week | Window::Total => Choice::Inherit,
+            Window::Week | Window::Total => None,
         }
+    }
+    /// In words, for the title of an act on many: "400 credits a month, unlimited a day".
+    pub fn words(&self, unit: Unit, zone: &crate::clock::Zone) -> String {
+        let mut words: Vec<String> = Window::OFFERED
+            .into_iter()
+            .filter_map(|window| {
+                Some(match self.of(window)? {
+                    Choice::Inherit => format!("inherited {}", window.rate()),
+                    Choice::Set(Value::Unlimited) => format!("unlimited {}", window.rate()),
+                    Choice::Set(value) => value.rate(window, unit),
+                })
+            })
+            .collect();
+        words.extend(self.until.map(|until| until_words(until, zone)));
+        words.join(", ")
     }
 }
 
@@ -369,15 +398,19 @@ pub fn check_pair(day: Choice, month: Choice, unit: Unit) -> Result<()> {
     if let (Some(day), Some(month)) = (day.amount(), month.amount())
         && day > month
     {
-        return Err(Error::invalid(
-            "daily",
-            format!(
-                "The daily limit can’t be higher than the monthly limit of {}.",
-                month.show(unit)
-            ),
-        ));
+        return Err(over_month(month, unit));
     }
     Ok(())
+}
+
+fn over_month(month: Amount, unit: Unit) -> Error {
+    Error::invalid(
+        "daily",
+        format!(
+            "The daily limit can’t be higher than the monthly limit of {}.",
+            month.show(unit)
+        ),
+    )
 }
 
 /// Reads a note: one line or nothing.
@@ -428,33 +461,75 @@ pub async fn end_raises(tx: &mut Tx, by: &Can<LimitSet>, of: impl Into<Change>, 
     member::find(tx, member.org_id, member.id).await
 }
 
-/// Carries out a wish for a member whose organization is locked, and records it.
-pub(super) async fn apply<P>(
-    tx: &mut Tx,
-    by: &Can<P>,
-    member: &Member,
+/// Why a wish is refused for one member; the act on one member and the act on many share it (I-25).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The member stands above whoever acts.
+    Higher,
+    /// The member is disabled and uses nothing.
+    Disabled,
+    /// The daily amount would be above this monthly one.
+    DayOverMonth(Amount),
+    /// The last day lies behind.
+    DayBehind,
+}
+
+/// What a wish comes to for one member.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// What is taken away: the window, and whether it is the limit with an end or the one that stands.
+    pub gone: Vec<(Window, bool)>,
+    /// What is written.
+    pub puts: Vec<Put>,
+    /// What the record says was before.
+    pub before: Map<String, Json>,
+    /// What the record says is now.
+    pub after: Map<String, Json>,
+}
+
+impl Decided {
+    /// Whether anything is to be done.
+    pub fn changes(&self) -> bool {
+        !self.before.is_empty() || !self.after.is_empty()
+    }
+}
+
+/// Whether a member in a state can have limits of their own.
+pub(super) const fn may_have(status: Status) -> std::result::Result<(), Refusal> {
+    match status {
+        Status::Disabled => Err(Refusal::Disabled),
+        _ => Ok(()),
+    }
+}
+
+/// Decides what a wish comes to for one member, from what counts for them now. It asks no database; `note` was read by [`parse_note`].
+pub(super) fn decide(
+    of: MemberId,
+    status: Status,
+    there: &Effective,
     wish: &Wish,
-    action: Action,
+    note: &str,
+    unit: Unit,
     now: Timestamp,
-) -> Result<()> {
-    if member.status == Status::Disabled {
-        return Err(Error::conflict(format!(
-            "{} is disabled and uses nothing. A limit can be set once the operator has restored the member.",
-            member.name
-        )));
+) -> std::result::Result<Decided, Refusal> {
+    may_have(status)?;
+    let amount = |window| {
+        wish.of(window)
+            .unwrap_or_else(|| Choice::of(there.own(window)))
+            .amount()
+    };
+    if let (Some(day), Some(month)) = (amount(Window::Day), amount(Window::Month))
+        && day > month
+    {
+        return Err(Refusal::DayOverMonth(month));
     }
-    let org = by.org();
-    let settings = settings::find(tx, org).await?;
-    check_pair(wish.day, wish.month, settings.unit)?;
     if wish.until.is_some_and(|until| until <= now) {
-        return Err(Error::invalid("until", "Choose today or a later day."));
+        return Err(Refusal::DayBehind);
     }
-    let note = parse_note(&wish.note)?;
-    let there = effective(tx, org.id, member.id, settings.conflict, now).await?;
-    let (mut before, mut after) = (Map::new(), Map::new());
-    let mut rows = Vec::new();
+    let mut decided = Decided::default();
+    let (before, after) = (&mut decided.before, &mut decided.after);
     for window in Window::OFFERED {
-        let choice = wish.of(window);
+        let Some(choice) = wish.of(window) else { continue };
         let name = format!("{}_limit", window.key());
         let (own, raise) = (there.own(window), there.raise(window));
         let standing = Choice::of(own);
@@ -468,19 +543,19 @@ pub(super) async fn apply<P>(
                 limit.enforcement == wish.enforcement && limit.note == note && (!is_raise || limit.until == wish.until)
             });
         if let Some(raise) = raise.filter(|_| !(is_raise && is_same)) {
-            store::delete_raise(tx, org.id, Scope::Member, member.id.raw(), window).await?;
+            decided.gone.push((window, true));
             before.insert("until".to_owned(), json!(raise.until.map(Timestamp::micros)));
-            before.insert(name.clone(), json!(raise.value.show(settings.unit)));
-            after.insert(name.clone(), choice.words(settings.unit));
+            before.insert(name.clone(), json!(raise.value.show(unit)));
+            after.insert(name.clone(), choice.words(unit));
         }
         if is_same || (covers && !is_raise) {
             continue;
         }
         if !covers {
-            store::delete_standing(tx, org.id, Scope::Member, member.id.raw(), window).await?;
+            decided.gone.push((window, false));
         }
-        before.insert(name.clone(), Choice::of(old).words(settings.unit));
-        after.insert(name, choice.words(settings.unit));
+        before.insert(name.clone(), Choice::of(old).words(unit));
+        after.insert(name, choice.words(unit));
         if let Some(limit) = old
             && limit.enforcement != wish.enforcement
         {
@@ -488,10 +563,47 @@ pub(super) async fn apply<P>(
         }
         after.insert("at_the_limit".to_owned(), json!(wish.enforcement.key()));
         if let Choice::Set(value) = choice {
-            rows.push((window, value));
+            decided.puts.push(Put {
+                scope: Scope::Member,
+                of: of.raw(),
+                window,
+                value,
+                enforcement: wish.enforcement,
+                priority: 0,
+                until: wish.until,
+                note: note.to_owned(),
+            });
         }
     }
-    if before.is_empty() && after.is_empty() {
+    if decided.changes() {
+        if let Some(until) = wish.until.filter(|_| !decided.puts.is_empty()) {
+            decided.after.insert("until".to_owned(), json!(until.micros()));
+        }
+        if !note.is_empty() {
+            decided.after.insert("note".to_owned(), json!(note));
+        }
+    }
+    Ok(decided)
+}
+
+/// Carries out a wish for a member whose organization is locked and whose rank was compared, and records it.
+async fn apply<P>(
+    tx: &mut Tx,
+    by: &Can<P>,
+    member: &Member,
+    wish: &Wish,
+    action: Action,
+    now: Timestamp,
+) -> Result<()> {
+    let org = by.org();
+    let settings = settings::find(tx, org).await?;
+    let note = parse_note(&wish.note);
+    let there = effective(tx, org.id, member.id, settings.conflict, now).await?;
+    let words = note.as_deref().unwrap_or_default();
+    let decided = decide(member.id, member.status, &there, wish, words, settings.unit, now)
+        .map_err(|refusal| error(refusal, &member.name, settings.unit))?;
+    note?;
+    if !decided.changes() {
         if wish.until.is_some() {
             return Err(Error::invalid(
                 "until",
@@ -500,29 +612,30 @@ pub(super) async fn apply<P>(
         }
         return Ok(());
     }
-    if let Some(until) = wish.until.filter(|_| !rows.is_empty()) {
-        after.insert("until".to_owned(), json!(until.micros()));
+    for (window, is_raise) in decided.gone {
+        if is_raise {
+            store::delete_raise(tx, org.id, Scope::Member, member.id.raw(), window).await?;
+        } else {
+            store::delete_standing(tx, org.id, Scope::Member, member.id.raw(), window).await?;
+        }
     }
-    if !note.is_empty() {
-        after.insert("note".to_owned(), json!(note));
-    }
-    let puts = rows
-        .into_iter()
-        .map(|(window, value)| Put {
-            scope: Scope::Member,
-            of: member.id.raw(),
-            window,
-            value,
-            enforcement: wish.enforcement,
-            priority: 0,
-            until: wish.until,
-            note: note.clone(),
-        })
-        .collect();
-    put(tx, org.id, &by.actor().name, puts, now).await?;
+    put(tx, org.id, &by.actor().name, decided.puts, now).await?;
     store::touch(tx, org.id, member.id).await?;
-    let entry = Entry::done(action, object(member), Json::Object(before), Json::Object(after));
+    let (before, after) = (Json::Object(decided.before), Json::Object(decided.after));
+    let entry = Entry::done(action, object(member), before, after);
     audit::record(tx, by.actor(), Some(org.id), entry, now).await
+}
+
+/// The refusal as whoever sets the limit of one member reads it.
+fn error(refusal: Refusal, name: &str, unit: Unit) -> Error {
+    match refusal {
+        Refusal::Disabled => Error::conflict(format!(
+            "{name} is disabled and uses nothing. A limit can be set once the operator has restored the member."
+        )),
+        Refusal::DayOverMonth(month) => over_month(month, unit),
+        Refusal::DayBehind => Error::invalid("until", "Choose today or a later day."),
+        Refusal::Higher => Error::forbidden(format!("{name} stands above your own role. Ask someone of that rank.")),
+    }
 }
 
 /// Sets one window of a member's limits and leaves the other as it stands; the caller records it.
@@ -562,6 +675,7 @@ pub(super) async fn apply_one<P>(
 }
 
 /// A policy to be written; what it replaces is gone already.
+#[derive(Debug)]
 pub(super) struct Put {
     pub scope: Scope,
     pub of: i64,

@@ -19,8 +19,8 @@ use crate::{
 /// The limits of a wish that are more than what is inherited.
 fn chosen(wish: &Wish) -> impl Iterator<Item = (Window, Value)> + '_ {
     Window::OFFERED.into_iter().filter_map(|window| match wish.of(window) {
-        Choice::Set(value) => Some((window, value)),
-        Choice::Inherit => None,
+        Some(Choice::Set(value)) => Some((window, value)),
+        Some(Choice::Inherit) | None => None,
     })
 }
 
@@ -73,7 +73,8 @@ pub async fn set_for_new(
     let unit = settings::find_unit(tx, org).await?;
     let (mut all, mut entries) = (Vec::new(), Vec::new());
     for (member, name, wish) in wishes {
-        policy::check_pair(wish.day, wish.month, unit)?;
+        let inherited = |choice: Option<Choice>| choice.unwrap_or(Choice::Inherit);
+        policy::check_pair(inherited(wish.day), inherited(wish.month), unit)?;
         let values: Vec<(Window, Value)> = chosen(wish).collect();
         if !values.is_empty() {
             entries.push(entry(*member, name, &values, unit));

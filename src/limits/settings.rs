@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::{
     amount::Unit,
-    store,
+    store::{self, SettingsRow},
     window::{Calendar, Rules, Span, Window},
 };
 use crate::{
     access::{Can, OrgRef, permission::LimitDefault},
     audit::{self, Action, Entry, Object},
     clock::{Timestamp, Zone},
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::{Error, Result},
     ids::OrgId,
     members::member,
@@ -124,7 +124,16 @@ impl Settings {
 
 /// An organization's settings, with one statement.
 pub async fn find(db: &mut impl Read, org: &OrgRef) -> Result<Settings> {
-    let rows = store::find_settings(db, org.id).await?;
+    Ok(of_rows(org, &ask(org.id).rows(db).await?))
+}
+
+/// Asks for the rows of [`of_rows`].
+pub(crate) fn ask(org: OrgId) -> Ask<(OrgId,), SettingsRow> {
+    store::ask_settings(org)
+}
+
+/// An organization's settings, from what [`ask`] found.
+pub(crate) fn of_rows(org: &OrgRef, rows: &[SettingsRow]) -> Settings {
     let mut rules = rows.iter().filter_map(|row| {
         let rules = Rules {
             zone: Zone::find_or_utc(row.zone.as_deref()?),
@@ -141,18 +150,18 @@ pub async fn find(db: &mut impl Read, org: &OrgRef) -> Result<Settings> {
     });
     let saved = rows.first();
     let (unit, currency) = unit_of(saved);
-    Ok(Settings {
+    Settings {
         unit,
         currency,
         conflict: saved.and_then(|row| row.group_conflict).unwrap_or_default(),
         calendar,
         version: saved.and_then(|row| row.version).unwrap_or(0),
-    })
+    }
 }
 
 /// What an organization counts in.
 pub async fn find_unit(db: &mut impl Read, org: OrgId) -> Result<Unit> {
-    let rows = store::find_settings(db, org).await?;
+    let rows = ask(org).rows(db).await?;
     Ok(unit_of(rows.first()).0)
 }
 

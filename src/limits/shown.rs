@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use super::{
     defaults::{self, Without, without},
-    policy, settings,
+    policy,
+    settings::{self, Settings},
+    store::{self, Facts},
     views::{Cell, GroupPanel, GroupRow, Panel},
 };
 use crate::{
     access::{Can, Permission},
     clock::Timestamp,
-    db::Read,
+    db::{Ask, Read},
     error::Result,
-    groups::Group,
-    ids::{MemberId, UserId},
+    ids::{GroupId, MemberId, OrgId, UserId},
     members::{
         Member, Status,
         list::{Counts, Limitless},
@@ -46,7 +47,13 @@ pub fn sees_all<P>(by: &Can<P>) -> bool {
 }
 
 /// The limits of one page's members, with two statements.
-pub async fn cells<P>(db: &mut impl Read, by: &Can<P>, people: &[(MemberId, UserId)], now: Timestamp) -> Result<Cells> {
+pub async fn cells<P>(
+    db: &mut impl Read,
+    by: &Can<P>,
+    settings: &Settings,
+    people: &[(MemberId, UserId)],
+    now: Timestamp,
+) -> Result<Cells> {
     let all = sees_all(by);
     let shown: Vec<MemberId> = people
         .iter()
@@ -54,12 +61,11 @@ pub async fn cells<P>(db: &mut impl Read, by: &Can<P>, people: &[(MemberId, User
         .map(|(member, _)| *member)
         .collect();
     let org = by.org();
-    let settings = settings::find(db, org).await?;
     let found = policy::effective_many(db, org.id, &shown, settings.conflict, now).await?;
     Ok(Cells {
         of: found
             .iter()
-            .map(|(member, effective)| (member.to_string(), Cell::of(effective, &settings)))
+            .map(|(member, effective)| (member.to_string(), Cell::of(effective, settings)))
             .collect(),
         head: Some(settings.unit.head().to_owned()),
     })
@@ -95,12 +101,17 @@ impl Banner {
     }
 }
 
+/// Asks for the rows of [`banner`].
+pub(crate) fn ask_facts(org: OrgId) -> Ask<(OrgId,), Facts> {
+    store::ask_facts(org)
+}
+
 /// Who has no limit, for those who see everybody's.
-pub async fn banner<P>(db: &mut impl Read, by: &Can<P>, counts: &Counts) -> Result<Banner> {
+pub async fn banner<P>(db: &mut impl Read, by: &Can<P>, facts: &Facts, counts: &Counts) -> Result<Banner> {
     if !sees_all(by) {
         return Ok(Banner::default());
     }
-    let without = without(db, by.org().id, counts).await?;
+    let without = without(db, by.org().id, facts, counts).await?;
     Ok(Banner {
         without,
         is_shown: true,
@@ -127,17 +138,17 @@ pub async fn panel<P>(db: &mut impl Read, by: &Can<P>, member: &Member, now: Tim
         end_action: (may_set && !found.raises.is_empty()).then(|| format!("{href}/limit/raise/end")),
         request_href: (is_own && by.may(Permission::LimitRequest)).then(|| by.path("/limits/request")),
         version: member.version,
-        ..Panel::of(&found, &settings, now)
+        ..Panel::of(&found, &settings, by.zone(), now)
     }))
 }
 
 /// A group's limits for its page, with two statements; see `templates/limits/_group.html`.
-pub async fn group_panel<P>(db: &mut impl Read, by: &Can<P>, group: &Group) -> Result<GroupPanel> {
+pub async fn group_panel<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, name: &str) -> Result<GroupPanel> {
     let org = by.org();
     let settings = settings::find(db, org).await?;
     let standing = defaults::standing(db, org.id).await?;
     Ok(GroupPanel {
-        row: GroupRow::of(group.id, &group.name, &standing, &by.path(""), &settings),
+        row: GroupRow::of(group, name, &standing, &by.path(""), &settings),
         may_edit: by.may(Permission::LimitDefault),
     })
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    db::{Read, Statement, Text, Tx},
+    db::{Ask, Read, Statement, Text, Tx},
     error::Result,
     ids::{GroupId, InvitationId, LimitRequestId, MemberId, OrgId, UserId},
     record, sql,
@@ -291,8 +291,20 @@ sql! {
         "delete from limit_policies where org_id = $1 and scope = $2 and scope_id = $3 and period = $4 and valid_until is null";
     DELETE_RAISE: (OrgId, Scope, i64, Window) => () =
         "delete from limit_policies where org_id = $1 and scope = $2 and scope_id = $3 and period = $4 and valid_until is not null";
+    DELETE_STANDING_OF: (OrgId, String, Window) => () = {
+        sqlite "delete from limit_policies where org_id = $1 and scope = 5 and scope_id in (select value from json_each('[' || $2 || ']')) and period = $3 and valid_until is null"
+        postgres "delete from limit_policies where org_id = $1 and scope = 5 and scope_id = any (cast(string_to_array($2, ',') as bigint[])) and period = $3 and valid_until is null"
+    };
+    DELETE_RAISES_OF: (OrgId, String, Window) => () = {
+        sqlite "delete from limit_policies where org_id = $1 and scope = 5 and scope_id in (select value from json_each('[' || $2 || ']')) and period = $3 and valid_until is not null"
+        postgres "delete from limit_policies where org_id = $1 and scope = 5 and scope_id = any (cast(string_to_array($2, ',') as bigint[])) and period = $3 and valid_until is not null"
+    };
     DELETE_ONE: (OrgId, i64) => () = "delete from limit_policies where org_id = $1 and id = $2";
     TOUCH: (OrgId, MemberId) => () = "update members set version = version + 1 where org_id = $1 and id = $2";
+    TOUCH_MANY: (OrgId, String) => () = {
+        sqlite "update members set version = version + 1 where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
+        postgres "update members set version = version + 1 where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
     GROUP: (OrgId, GroupId) => (String,) = "select name from groups where org_id = $1 and id = $2";
     INHERIT_COUNT: (OrgId, Window) => (i64,) =
         "select count(*) from members m where m.org_id = $1 and m.status < 5
@@ -374,14 +386,33 @@ pub(super) async fn list_of_members(
     members: &[MemberId],
     now: Timestamp,
 ) -> Result<Vec<PolicyRow>> {
+    db.all(OF_MEMBERS, (org, text(members), now)).await
+}
+/// Ids as one parameter.
+fn text(members: &[MemberId]) -> String {
     let ids: Vec<String> = members.iter().map(|id| id.raw().to_string()).collect();
-    db.all(OF_MEMBERS, (org, ids.join(","), now)).await
+    ids.join(",")
+}
+/// Takes away what stands for many members, or their limits with an end.
+pub(super) async fn delete_of(
+    tx: &mut Tx,
+    org: OrgId,
+    members: &[MemberId],
+    window: Window,
+    is_raise: bool,
+) -> Result<u64> {
+    let statement = if is_raise { DELETE_RAISES_OF } else { DELETE_STANDING_OF };
+    tx.run(statement, (org, text(members), window)).await
+}
+pub(super) async fn touch_many(tx: &mut Tx, org: OrgId, members: &[MemberId]) -> Result<()> {
+    tx.run(TOUCH_MANY, (org, text(members))).await?;
+    Ok(())
 }
 pub(super) async fn list_of_org(db: &mut impl Read, org: OrgId) -> Result<Vec<PolicyRow>> {
     db.all(OF_ORG, (org,)).await
 }
-pub(super) async fn find_settings(db: &mut impl Read, org: OrgId) -> Result<Vec<SettingsRow>> {
-    db.all(SETTINGS, (org,)).await
+pub(super) fn ask_settings(org: OrgId) -> Ask<(OrgId,), SettingsRow> {
+    SETTINGS.with((org,))
 }
 pub(super) async fn save_settings(
     tx: &mut Tx,
@@ -405,8 +436,8 @@ pub(super) async fn save_rules(
     tx.run(SAVE_RULES, (org, since, zone, anchor_day, week_start)).await?;
     Ok(())
 }
-pub(super) async fn find_facts(db: &mut impl Read, org: OrgId) -> Result<Facts> {
-    db.one(FACTS, (org,)).await
+pub(super) fn ask_facts(org: OrgId) -> Ask<(OrgId,), Facts> {
+    FACTS.with((org,))
 }
 pub(super) async fn insert(tx: &mut Tx, rows: Vec<NewPolicy>) -> Result<()> {
     tx.many(INSERT, rows).await?;

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{
     amount::{CURRENCIES, Unit},
     defaults::Standing,
-    forms::{AMOUNT, CREDITS, INHERIT, SettingsForm, Typed, UNLIMITED},
+    forms::{AMOUNT, CREDITS, INHERIT, KEEP, LimitForm, SettingsForm, Typed, UNLIMITED},
     policy::{Effective, Enforcement, Limit, Source, Value},
     request::{self, Request},
     settings::{Conflict, Settings, WEEKDAYS},
@@ -13,7 +13,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Timestamp, Zone},
     ids::GroupId,
     web::{
         filters::{date, date_time, iso, long_date},
@@ -94,6 +94,8 @@ pub struct PanelRow {
     pub reset: String,
     /// The same for machines; empty where nothing counts.
     pub reset_iso: String,
+    /// The same in the organization's zone, which is named; empty where the viewer's clock shows the same.
+    pub reset_there: String,
     /// What returns when it ends.
     pub then: String,
 }
@@ -116,7 +118,7 @@ pub struct Panel {
     pub is_unlimited: bool,
     /// Every policy that was looked at.
     pub why: Vec<Reason>,
-    /// The zone of all times.
+    /// The zone of the resets.
     pub zone: String,
     /// Where "Set Usage Limit" leads; none for whom it is not offered.
     pub edit_href: Option<String>,
@@ -129,9 +131,9 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// A member's limits, their sources and next resets.
-    pub fn of(found: &Effective, settings: &Settings, now: Timestamp) -> Self {
-        let tz = settings.zone().tz();
+    /// A member's limits, their sources and next resets, which are told in the zone of whoever reads them.
+    pub fn of(found: &Effective, settings: &Settings, reader: &Zone, now: Timestamp) -> Self {
+        let (here, there) = (reader.tz(), settings.zone().tz());
         let rows = Window::OFFERED
             .into_iter()
             .map(|window| {
@@ -164,8 +166,16 @@ impl Panel {
                     value: limit.value.show(settings.unit),
                     is_none: limit.value == Value::Unlimited,
                     source: source(limit, settings),
-                    reset: reset.map_or_else(String::new, |at| date_time(at.micros(), &tz)),
+                    reset: reset.map_or_else(String::new, |at| date_time(at.micros(), &here)),
                     reset_iso: reset.map_or_else(String::new, |at| iso(at.micros())),
+                    // The window begins at a midnight of the organization, which another clock shows at an odd hour.
+                    reset_there: reset.map_or_else(String::new, |at| {
+                        let text = date_time(at.micros(), &there);
+                        if text == date_time(at.micros(), &here) {
+                            return String::new();
+                        }
+                        format!("{text} in {}", settings.zone().name())
+                    }),
                     then,
                 }
             })
@@ -205,7 +215,7 @@ impl Panel {
             rows,
             is_unlimited: !found.is_limited(),
             why,
-            zone: settings.zone().name().to_owned(),
+            zone: reader.name().to_owned(),
             ..Self::default()
         }
     }
@@ -259,11 +269,71 @@ impl Field {
             focus: errors.is_first(name),
         }
     }
+    /// The same with the entry that leaves each member's as it is.
+    #[must_use]
+    fn with_keep(mut self, typed: &Typed) -> Self {
+        let keep = Pick {
+            value: KEEP.to_owned(),
+            label: "Leave as it is".to_owned(),
+            selected: typed.mode == KEEP,
+        };
+        self.modes.insert(0, keep);
+        self
+    }
     /// The same without the entry "Unlimited", where that is what nothing set means.
     #[must_use]
     pub fn without_unlimited(mut self) -> Self {
         self.modes.retain(|pick| pick.value != UNLIMITED || pick.selected);
         self
+    }
+}
+
+/// The limits of many members in a form: what each of them becomes, or that it is left as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Many {
+    /// The monthly limit.
+    pub month: Field,
+    /// The daily limit.
+    pub day: Field,
+    /// What amounts count in.
+    pub unit: String,
+    /// The sign before them.
+    pub sign: String,
+    /// Whether requests over the limit are refused.
+    pub hard: bool,
+    /// The last day, or nothing.
+    pub until: String,
+    /// The first day that can be chosen.
+    pub today: String,
+    /// The note.
+    pub note: String,
+}
+
+impl Many {
+    /// The form as it was sent, or as it begins.
+    pub fn of(form: &LimitForm, settings: &Settings, errors: &FieldErrors, now: Timestamp) -> Self {
+        let field = |name, label, typed: Typed| {
+            let is_new = typed.mode.is_empty();
+            let typed = Typed {
+                mode: if is_new { KEEP.to_owned() } else { typed.mode },
+                was: if is_new { format!("{KEEP}:") } else { typed.was },
+                text: typed.text,
+            };
+            let inherit = "Inherit from group or organization";
+            Field::new(name, label, &typed, inherit, errors).with_keep(&typed)
+        };
+        let mut month = field("monthly", "Monthly limit", form.month());
+        month.focus = month.focus || errors.is_empty();
+        Self {
+            month,
+            day: field("daily", "Daily limit", form.day()),
+            unit: unit_words(settings.unit),
+            sign: sign(settings.unit),
+            hard: form.enforcement != Enforcement::Soft.key(),
+            until: form.until.clone(),
+            today: now.instant().to_zoned(settings.zone().tz()).date().to_string(),
+            note: form.note.clone(),
+        }
     }
 }
 
@@ -332,7 +402,7 @@ pub struct Dialog {
     pub errors: FieldErrors,
     /// What counts now, and until when.
     pub now: Vec<PanelRow>,
-    /// The zone of dates.
+    /// The zone of the resets.
     pub zone: String,
     /// Where a raise is ended; none when there is none.
     pub end_action: Option<String>,

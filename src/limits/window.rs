@@ -9,11 +9,13 @@ use jiff::{
     civil::{Date, Weekday},
     tz::TimeZone,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, Zone};
 
 /// How long a limit counts before it begins anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(i64)]
 pub enum Window {
     /// A civil day.

@@ -120,6 +120,11 @@ pub enum Refusal {
     NoSeat,
 }
 
+/// Refuses whoever stands above the caller; all acts on members ask this first.
+pub fn within_rank<P>(by: &Can<P>, rank: i64) -> Result<(), Refusal> {
+    if rank > by.rank() { Err(Refusal::Higher) } else { Ok(()) }
+}
+
 /// Whether the decision depends on how many other Org Admins there are.
 pub fn asks_for_admins(deed: Deed, of: &Standing, now: Timestamp) -> bool {
     let takes = !matches!(deed, Deed::Activate) && deed != Deed::Role(Role::Administrator);
@@ -134,9 +139,7 @@ pub const fn takes_seat(deed: Deed, status: Status) -> bool {
 
 /// Whether the deed is allowed and changes something; `others` is the number of other steady Org Admins, see [`asks_for_admins`].
 pub fn judge<P>(by: &Can<P>, deed: Deed, of: &Standing, others: i64, now: Timestamp) -> Result<bool, Refusal> {
-    if of.rank() > by.rank() {
-        return Err(Refusal::Higher);
-    }
+    within_rank(by, of.rank())?;
     let (own, before) = (by.power(), of.power(by.org(), of.role));
     if !own.reaches(&before) {
         return Err(Refusal::Beyond);

@@ -25,6 +25,7 @@ use crate::{
     app::App,
     audit,
     auth::profile,
+    db::only,
     error::Result,
     groups::{self, views::OfMember},
     guide, limits, orgs, roles, shell,
@@ -57,16 +58,28 @@ async fn page(
     let mut query = search.query();
     let viewer = Viewer::of(by, app.clock.now());
     let mut db = app.db.read();
-    let saved = saved::list(&mut db, by).await?;
+    let now = app.clock.now();
+    let (saved, counts, all_groups, facts, settings, around, start) = db
+        .together((
+            saved::ask_list(by),
+            member::ask_counts(by.org().id),
+            groups::ask_list(by.org().id),
+            limits::ask_facts(by.org().id),
+            limits::settings::ask(by.org().id),
+            shell::ask_around(by, now),
+            guide::ask(by),
+        ))
+        .await?;
     if search.is_plain()
         && !ctx.hx.on
         && let Some(view) = saved.iter().find(|view| view.is_default && !view.query.is_empty())
     {
         return Ok(respond::redirect(&super::with(&by.path("/members"), &view.query)));
     }
-    let counts = member::counts(&mut db, by.org().id).await?;
-    let all_groups = groups::list(&mut db, by.org().id).await?;
-    let without = limits::banner(&mut db, by, &counts).await?;
+    let counts = list::Counts::new(counts);
+    let settings = limits::settings::of_rows(by.org(), &settings);
+    let facts = only(facts)?;
+    let without = limits::banner(&mut db, by, &facts, &counts).await?;
     query.limitless = query.limitless.and(without.filter());
     let mut found = list::find(&mut db, by.org().id, &query, &counts, &all_groups).await?;
     if viewer.names_only() {
@@ -76,8 +89,8 @@ async fn page(
             .retain(|row| list::has_words(&row.name, &query.words) || by.user_id() == row.user_id);
     }
     let people: Vec<_> = found.rows.iter().map(|row| (row.id, row.user_id)).collect();
-    let limits = limits::cells(&mut db, by, &people, app.clock.now()).await?;
-    let l = shell::org(app, ctx, by, "Members", Tab::Members).await?;
+    let limits = limits::cells(&mut db, by, &settings, &people, now).await?;
+    let l = shell::org_around(app, ctx, by, "Members", Tab::Members, around);
     let typed = search.typed();
     let shown = Shown {
         query: &query,
@@ -91,13 +104,8 @@ async fn page(
         without: &without,
     };
     let mut page = Index::new(l, ctx.hx.on, by, &viewer, &shown);
-    let ids: Vec<_> = found.rows.iter().map(|row| row.id).collect();
-    let held = roles::held_by_many(&mut db, by.org().id, &ids).await?;
-    for (row, id) in page.rows.iter_mut().zip(ids) {
-        row.add_roles(&viewer, held.iter().filter(|one| one.member_id == id));
-    }
     if !ctx.hx.on {
-        page.start = guide::card(app, by).await?;
+        page.start = guide::card(app, by, &only(start)?)?;
     }
     if ctx.hx.on {
         respond::page(&page.as_rows())
@@ -573,9 +581,10 @@ pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) 
     let mut db = app.db.read();
     let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
     let held = roles::held_by(&mut db, member.org_id, member.id).await?;
-    let cells = limits::cells(&mut db, by, &[(member.id, member.user_id)], app.clock.now()).await?;
+    let settings = limits::settings::find(&mut db, by.org()).await?;
+    let cells = limits::cells(&mut db, by, &settings, &[(member.id, member.user_id)], app.clock.now()).await?;
     let mut row = Row::of_member(&viewer, member, &groups).with_limit(&cells);
-    row.add_roles(&viewer, held.iter());
+    row.add_roles(&viewer, held.iter().map(|one| (one.name.clone(), one.permits())));
     Ok(RowFragment { row })
 }
 

@@ -20,7 +20,7 @@ use super::{
     store::{CountRow, ListRow},
 };
 use crate::{
-    access::Role,
+    access::{Permissions, Role},
     clock::Timestamp,
     db::{Engine, Params, Read, Statement, Text},
     error::Result,
@@ -795,7 +795,7 @@ fn text(engine: Engine, key: Key, shape: Shape, size: usize) -> String {
         }
     };
     format!(
-        "with {found} select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, p.k1, p.k2, (select string_agg(cast(g.id as text) || '\u{1f}' || g.name, '\u{1e}' order by g.name_key, g.id) from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from p join members m on m.id = p.id join users u on u.id = m.user_id order by p.k1 {up}, p.k2 {up}, p.id {up}"
+        "with {found} select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, p.k1, p.k2, (select string_agg(cast(g.id as text) || '\u{1f}' || g.name, '\u{1e}' order by g.name_key, g.id) from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups, (select string_agg(r.name || '\u{1f}' || r.permissions, '\u{1e}' order by r.name_key, r.id) from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id) as roles from p join members m on m.id = p.id join users u on u.id = m.user_id order by p.k1 {up}, p.k2 {up}, p.id {up}"
     )
 }
 
@@ -903,6 +903,14 @@ pub(super) fn groups_of(row: &ListRow) -> Vec<(GroupId, String)> {
         .filter_map(|part| part.split_once('\u{1f}'))
         .filter_map(|(id, name)| Some((GroupId::from_raw(id.parse().ok()?), name.to_owned())))
         .collect()
+}
+
+/// A member's custom roles and what they permit, as the list's one text holds them.
+pub(super) fn roles_of(row: &ListRow) -> impl Iterator<Item = (String, Permissions)> {
+    let parts = row.roles.as_deref().unwrap_or_default().split('\u{1e}');
+    parts
+        .filter_map(|part| part.split_once('\u{1f}'))
+        .map(|(name, keys)| (name.to_owned(), Permissions::parse(keys)))
 }
 
 /// Whether the job or a date has ended this membership; see [`super::Member::state`].

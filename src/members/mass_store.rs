@@ -59,11 +59,13 @@ sql! {
     };
     LISTED: (OrgId, String) => ListRow = {
         sqlite "select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role,
-                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(cast(g.id as text) || char(31) || g.name, char(30) order by g.name_key, g.id)
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(r.name || char(31) || r.permissions, char(30) order by r.name_key, r.id)
+                from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id) as roles, (select string_agg(cast(g.id as text) || char(31) || g.name, char(30) order by g.name_key, g.id)
                 from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from members m join users u on u.id = m.user_id
                 where m.org_id = $1 and m.id in (select value from json_each('[' || $2 || ']')) and m.status < 5 order by m.name_key, m.id"
         postgres "select m.id, m.user_id, m.name, m.email, m.role, m.status, m.joined_at, m.last_active_at, m.expires_at, m.state_at, m.version, u.enterprise_role,
-                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(cast(g.id as text) || chr(31) || g.name, chr(30) order by g.name_key, g.id)
+                (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, cast(0 as bigint) as k1, m.name_key as k2, (select string_agg(r.name || chr(31) || r.permissions, chr(30) order by r.name_key, r.id)
+                from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id) as roles, (select string_agg(cast(g.id as text) || chr(31) || g.name, chr(30) order by g.name_key, g.id)
                 from group_members gm join groups g on g.id = gm.group_id where gm.member_id = m.id) as groups from members m join users u on u.id = m.user_id
                 where m.org_id = $1 and m.id = any (cast(string_to_array($2, ',') as bigint[])) and m.status < 5 order by m.name_key, m.id"
     };

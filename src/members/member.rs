@@ -13,7 +13,7 @@ use super::{
     guard::{self, Deed, Standing},
     list::Counts,
     mass_store,
-    store::{self, Due},
+    store::{self, CountRow, Due},
 };
 use crate::{
     access::{
@@ -24,7 +24,7 @@ use crate::{
     audit::{self, Action, Actor, Entry, Object},
     auth::reset,
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::{Error, Result},
     groups,
     ids::{GroupId, MemberId, OrgId, UserId},
@@ -253,7 +253,12 @@ pub async fn find_live(db: &mut impl Read, org: OrgId, user: UserId, email: &Add
 
 /// How many members the organization has, by role and state.
 pub async fn counts(db: &mut impl Read, org: OrgId) -> Result<Counts> {
-    Ok(Counts::new(store::list_counts(db, org).await?))
+    Ok(Counts::new(ask_counts(org).rows(db).await?))
+}
+
+/// Asks for the rows of [`Counts::new`].
+pub(crate) fn ask_counts(org: OrgId) -> Ask<(OrgId,), CountRow> {
+    store::ask_counts(org)
 }
 
 /// How many open invitations this member has made, which end when they are disabled or removed.
@@ -765,16 +770,8 @@ pub(crate) async fn load_within_rank<P: Right>(tx: &mut Tx, by: &Can<P>, of: Cha
     }
     lock_live(tx, org.id).await?;
     let member = find(tx, org.id, of.id).await?;
-    if member.rank() > by.rank() {
-        let higher = guard::Refusal::Higher;
-        return Err(guard::error(
-            higher,
-            by,
-            Deed::Activate,
-            &member.standing(),
-            &member.name,
-        ));
-    }
+    guard::within_rank(by, member.rank())
+        .map_err(|higher| guard::error(higher, by, Deed::Activate, &member.standing(), &member.name))?;
     if of.expected.is_some_and(|version| version != member.version) {
         return Err(Error::conflict(format!(
             "{} was changed in the meantime and is now {}, {}. Nothing was changed by you. Reload the page and decide again.",

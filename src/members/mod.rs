@@ -3,6 +3,7 @@
 pub mod addition;
 pub mod assignment;
 pub mod export;
+pub mod face;
 mod forms;
 pub mod guard;
 mod handlers;

@@ -5,7 +5,7 @@ use super::{Source, Status};
 use crate::{
     access::{EnterpriseRole, Role},
     clock::Timestamp,
-    db::{Engine, Read, Tx},
+    db::{Ask, Engine, Read, Tx},
     error::Result,
     ids::{MemberId, OrgId, UserId},
     record, sql,
@@ -131,6 +131,8 @@ record! {
         pub picture: Option<String>,
         /// The groups, see [`super::list`].
         pub groups: Option<String>,
+        /// The custom roles, see [`super::list`].
+        pub roles: Option<String>,
     }
 }
 
@@ -253,8 +255,8 @@ pub(super) async fn count(tx: &mut Tx, org: OrgId, role: Role, status: Status, b
     tx.run(COUNT, (org, role, status, by)).await?;
     Ok(())
 }
-pub(super) async fn list_counts(db: &mut impl Read, org: OrgId) -> Result<Vec<CountRow>> {
-    db.all(COUNTS, (org,)).await
+pub(super) fn ask_counts(org: OrgId) -> Ask<(OrgId,), CountRow> {
+    COUNTS.with((org,))
 }
 /// The organization's seats; none when it has no limit.
 pub(super) async fn find_seats(db: &mut impl Read, org: OrgId) -> Result<Option<Seats>> {

@@ -3,7 +3,9 @@
 use askama::Template;
 
 use super::{
-    Member, Status, forms,
+    Member, Status,
+    face::Face,
+    forms,
     list::{self, Counts, Found, Order, Query, Sort},
     picks::{Act, Bar, Selection},
     saved::Saved,
@@ -23,8 +25,7 @@ use crate::{
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
         form::FieldErrors,
-        layout::{Chip, Choice, Fact, FilterLink, Layout, Sort as SortLink, Tag, hue, initials},
-        middleware::picture_of,
+        layout::{Chip, Choice, Fact, FilterLink, Layout, Sort as SortLink, Tag, hue},
     },
 };
 
@@ -69,7 +70,7 @@ impl Viewer {
     }
     /// Whether the viewer may do something with a selection, beside taking it as a file.
     const fn may_pick(&self) -> bool {
-        self.may_role || self.may_suspend || self.may_disable || self.may_manage || self.may_group
+        self.may_role || self.may_suspend || self.may_disable || self.may_manage || self.may_group || self.may_limit
     }
     /// Whether addresses of others are kept from this viewer.
     pub const fn names_only(&self) -> bool {
@@ -138,16 +139,6 @@ impl Offers {
     }
 }
 
-/// The class that draws a state's shape.
-fn class(state: &str) -> &'static str {
-    match state {
-        "Active" => "ok",
-        "Inactive" => "",
-        "Disabled" => "bad",
-        _ => "warn",
-    }
-}
-
 /// One member in the table.
 #[derive(Debug, Clone, Default)]
 pub struct Row {
@@ -157,12 +148,8 @@ pub struct Row {
     pub name: String,
     /// The address.
     pub email: String,
-    /// For the avatar.
-    pub initials: String,
-    /// For the avatar.
-    pub hue: u8,
-    /// The address of the picture; none for initials.
-    pub picture: Option<String>,
+    /// The picture and the state.
+    pub face: Face,
     /// Whether it is the viewer.
     pub you: bool,
     /// The member's page.
@@ -173,12 +160,6 @@ pub struct Row {
     pub is_admin: bool,
     /// The names of additional roles.
     pub additional: Vec<String>,
-    /// The state's word.
-    pub status: &'static str,
-    /// The state's shape.
-    pub status_class: &'static str,
-    /// Whether the member is disabled.
-    pub is_disabled: bool,
     /// Two groups.
     pub groups: Vec<Tag>,
     /// How many more.
@@ -226,26 +207,23 @@ impl Row {
             expired,
             true,
         );
-        Self {
+        let mut shown = Self {
             id: row.id.to_string(),
             name: row.name.clone(),
             email: row.email.clone(),
-            initials: initials(&row.name),
-            hue: hue(row.id.raw()),
-            picture: picture_of(row.picture.as_deref().unwrap_or_default()),
+            face: Face::of(row.id, &row.name, row.picture.as_deref()).in_state(row.status, status),
             href: format!("{}/{}", viewer.base, row.id),
             role: row.role.title().to_owned(),
             is_admin: row.role == Role::Administrator,
-            status,
-            status_class: class(status),
-            is_disabled: row.status == Status::Disabled,
             may_pick: viewer.may_pick(),
             may: offers,
             version: row.version,
             ..Self::default()
         }
         .with_groups(&list::groups_of(row))
-        .with_times(viewer, row.user_id, row.joined_at, row.last_active_at)
+        .with_times(viewer, row.user_id, row.joined_at, row.last_active_at);
+        shown.add_roles(viewer, list::roles_of(row));
+        shown
     }
 
     /// The row of a member after an act.
@@ -260,15 +238,10 @@ impl Row {
             id: member.id.to_string(),
             name: member.name.clone(),
             email: member.email.clone(),
-            initials: initials(&member.name),
-            hue: hue(member.id.raw()),
-            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
+            face: Face::of(member.id, &member.name, member.picture.as_deref()).in_state(member.status, status),
             href: format!("{}/{}", viewer.base, member.id),
             role: member.role.title().to_owned(),
             is_admin: member.role == Role::Administrator,
-            status,
-            status_class: class(status),
-            is_disabled: member.status == Status::Disabled,
             may_pick: viewer.may_pick(),
             may: offers(viewer, member),
             version: member.version,
@@ -313,10 +286,10 @@ impl Row {
 
 impl Row {
     /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach, but for limits.
-    pub fn add_roles<'a>(&mut self, viewer: &Viewer, held: impl Iterator<Item = &'a Held>) {
-        for one in held {
-            self.additional.push(one.name.clone());
-            if !viewer.permissions.covers(&one.permits()) {
+    pub fn add_roles(&mut self, viewer: &Viewer, held: impl Iterator<Item = (String, Permissions)>) {
+        for (name, permits) in held {
+            self.additional.push(name);
+            if !viewer.permissions.covers(&permits) {
                 self.may = self.may.beyond_reach();
             }
         }
@@ -705,7 +678,7 @@ fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str
         kept,
         all_label: format!("Select all {count}"),
         all_words: format!("All {count} selected"),
-        first: acts(&[Kind::GroupAdd, Kind::Role]),
+        first: acts(&[Kind::GroupAdd, Kind::Role, Kind::Limit]),
         more: acts(&[
             Kind::GroupRemove,
             Kind::Suspend,
@@ -894,22 +867,12 @@ pub struct Show {
     pub id: String,
     /// The name.
     pub name: String,
-    /// For the avatar.
-    pub initials: String,
-    /// For the avatar.
-    pub hue: u8,
-    /// The address of the picture; none for initials.
-    pub picture: Option<String>,
+    /// The picture and the state.
+    pub face: Face,
     /// Whether it is the viewer.
     pub you: bool,
     /// The role's name.
     pub role: String,
-    /// The state's word.
-    pub status: &'static str,
-    /// The state's shape.
-    pub status_class: &'static str,
-    /// Whether the member is disabled.
-    pub is_disabled: bool,
     /// The day of joining.
     pub joined: String,
     /// Why access is limited and whom to ask; empty when it is not.
@@ -1028,14 +991,9 @@ impl Show {
             href: format!("{}/{}", viewer.base, member.id),
             id: member.id.to_string(),
             name: member.name.clone(),
-            initials: initials(&member.name),
-            hue: hue(member.id.raw()),
-            picture: picture_of(member.picture.as_deref().unwrap_or_default()),
+            face: Face::of(member.id, &member.name, member.picture.as_deref()).in_state(member.status, status),
             you: member.user_id == viewer.user,
             role: member.role.title().to_owned(),
-            status,
-            status_class: class(status),
-            is_disabled: member.status == Status::Disabled,
             joined: long_date(member.joined_at.micros(), &zone),
             notice: notice(by, viewer, member),
             vouched: member.vouched_by.clone().filter(|_| !hidden).unwrap_or_default(),

@@ -13,7 +13,7 @@ pub mod role;
 mod store;
 mod views;
 
-pub use role::{CustomRole, Draft, Held, held_by, held_by_many, list};
+pub use role::{CustomRole, Draft, Held, held_by, list};
 pub(crate) use role::{exchange, leave_all, leave_all_many, refuse_beyond};
 pub use store::statements;
 

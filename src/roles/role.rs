@@ -51,11 +51,6 @@ pub async fn held_by(db: &mut impl Read, org: OrgId, member: MemberId) -> Result
     store::list_held(db, org, member).await
 }
 
-/// The custom roles that these members hold, with one statement.
-pub async fn held_by_many(db: &mut impl Read, org: OrgId, members: &[MemberId]) -> Result<Vec<Held>> {
-    store::list_held_by(db, org, members).await
-}
-
 /// One page of those who hold a role, by name.
 pub async fn holders(
     db: &mut impl Read,

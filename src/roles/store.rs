@@ -123,13 +123,6 @@ sql! {
     HELD_BY: (OrgId, MemberId) => Held =
         "select mr.member_id, r.id, r.name, r.permissions from member_roles mr join roles r on r.id = mr.role_id
          where mr.org_id = $1 and mr.member_id = $2 order by r.name_key, r.id";
-    HELD_BY_MANY: (OrgId, String) => Held = {
-        sqlite "select mr.member_id, r.id, r.name, r.permissions from member_roles mr join roles r on r.id = mr.role_id
-                where mr.org_id = $1 and mr.member_id in (select value from json_each($2)) order by r.name_key, r.id"
-        postgres "select mr.member_id, r.id, r.name, r.permissions from member_roles mr join roles r on r.id = mr.role_id
-                where mr.org_id = $1 and mr.member_id in (select cast(value as bigint) from json_array_elements_text(cast($2 as json)))
-                order by r.name_key, r.id"
-    };
     HOLDERS: (OrgId, RoleId, String, MemberId, i64) => Holder =
         "select m.id, m.name, m.name_key, m.role, m.status from member_roles mr join members m on m.id = mr.member_id
          where mr.org_id = $1 and mr.role_id = $2 and (m.name_key, m.id) > ($3, $4) order by m.name_key, m.id limit $5";
@@ -211,10 +204,6 @@ pub(super) async fn delete(tx: &mut Tx, org: OrgId, id: RoleId, version: i64) ->
 }
 pub(super) async fn list_held(db: &mut impl Read, org: OrgId, member: MemberId) -> Result<Vec<Held>> {
     db.all(HELD_BY, (org, member)).await
-}
-pub(super) async fn list_held_by(db: &mut impl Read, org: OrgId, members: &[MemberId]) -> Result<Vec<Held>> {
-    let ids: Vec<i64> = members.iter().map(|id| id.raw()).collect();
-    db.all(HELD_BY_MANY, (org, serde_json::to_string(&ids)?)).await
 }
 /// Those who hold a role, by name, after a place.
 pub(super) async fn list_holders(

@@ -8,6 +8,7 @@ mod store;
 use crate::{
     access::{Can, EnterpriseCan, Permission, Person, Right, Role},
     app::App,
+    clock::Timestamp,
     error::Result,
     web::{
         layout::{
@@ -34,6 +35,7 @@ pub fn routes() -> Vec<Route> {
 pub use handlers::local;
 /// Every statement of this room.
 pub use store::statements;
+pub(crate) use store::{Around, AskAround};
 
 /// The frame of a page that belongs to no organization and stands in a card.
 pub fn card(app: &App, ctx: &Ctx, title: &str) -> Layout {
@@ -58,11 +60,28 @@ pub async fn personal(app: &App, ctx: &Ctx, person: &Person, title: &str) -> Res
 
 /// The frame of an organization's page, with `tab` current.
 pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: Tab) -> Result<Layout> {
+    let around = ask_around(by, app.clock.now()).rows(&mut app.db.read()).await?;
+    Ok(org_around(app, ctx, by, title, tab, around))
+}
+
+/// Asks for the rows of [`org_around`].
+pub(crate) fn ask_around<P>(by: &Can<P>, now: Timestamp) -> AskAround {
+    store::ask_around(by.person(), by.org().id, now)
+}
+
+/// [`org`], from what [`ask_around`] found.
+pub(crate) fn org_around<P: Right>(
+    app: &App,
+    ctx: &Ctx,
+    by: &Can<P>,
+    title: &str,
+    tab: Tab,
+    around: Vec<Around>,
+) -> Layout {
     let mut l = outside(app, ctx, title);
     let org = by.org();
-    let mut db = app.db.read();
-    let Some(person) = by.person() else { return Ok(l) };
-    let (mut places, pending, waiting) = store::look_around(&mut db, person, org.id, app.clock.now()).await?;
+    let Some(person) = by.person() else { return l };
+    let (mut places, pending, waiting) = store::look_around(around);
     let more = places.len() > store::SWITCHER;
     places.truncate(store::SWITCHER);
     let pending = if by.may(Permission::InviteCreate) { pending } else { 0 };
@@ -116,7 +135,7 @@ pub async fn org<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, title: &str, tab: 
         menu.manage_href = Some(by.path("/members"));
         (menu.pending_invitations, menu.unread) = waiting;
     }
-    Ok(l)
+    l
 }
 
 /// The frame of a page of the enterprise portal.

@@ -3,7 +3,7 @@
 use crate::{
     access::{Person, Role},
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::Result,
     ids::{OrgId, UserId},
     record, sql,
@@ -110,18 +110,7 @@ pub(super) async fn find_places(db: &mut impl Read, person: &Person, words: &str
     }
 }
 /// The places of [`list_places`], how many invitations of `org` are open, and what waits for the person: invitations, notifications.
-pub(super) async fn look_around(
-    db: &mut impl Read,
-    person: &Person,
-    org: OrgId,
-    now: Timestamp,
-) -> Result<(Vec<Place>, i64, (i64, i64))> {
-    let text = if person.enterprise_role.is_some() {
-        ALL_AROUND
-    } else {
-        OWN_AROUND
-    };
-    let rows = db.all(text, (person.id, org, person.email.to_lowercase(), now)).await?;
+pub(super) fn look_around(rows: Vec<Around>) -> (Vec<Place>, i64, (i64, i64)) {
     let (pending, waiting) = rows
         .first()
         .map_or((0, (0, 0)), |row| (row.pending, (row.waiting, row.unread)));
@@ -134,7 +123,20 @@ pub(super) async fn look_around(
             is_primary: row.is_primary,
         })
     });
-    Ok((places.collect(), pending, waiting))
+    (places.collect(), pending, waiting)
+}
+
+/// What asks for the rows of [`look_around`].
+pub(crate) type AskAround = Ask<(UserId, OrgId, String, Timestamp), Around>;
+
+/// Asks for the rows of [`look_around`]; for nobody there are none but the counts.
+pub(super) fn ask_around(person: Option<&Person>, org: OrgId, now: Timestamp) -> AskAround {
+    let sees_all = person.is_some_and(|person| person.enterprise_role.is_some());
+    let text = if sees_all { ALL_AROUND } else { OWN_AROUND };
+    let (id, email) = person.map_or((UserId::from_raw(0), String::new()), |person| {
+        (person.id, person.email.to_lowercase())
+    });
+    text.with((id, org, email, now))
 }
 /// How many invitations and how many unread notifications wait for the person.
 pub(super) async fn count_waiting(db: &mut impl Read, person: &Person, now: Timestamp) -> Result<(i64, i64)> {

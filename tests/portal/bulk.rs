@@ -6,7 +6,9 @@ use calamine::{Data, Reader as _, Xlsx};
 use muster::{
     access::{
         self, Can, Role,
-        permission::{GroupManage, MemberDisable, MemberManage, MemberRead, MemberSuspend, Right, RoleAssign},
+        permission::{
+            GroupManage, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, Right, RoleAssign,
+        },
     },
     auth::account::{self, NewAccount, Proof},
     bulk::{self, Kind, State, job::Order, work},
@@ -14,6 +16,7 @@ use muster::{
     db::Db,
     groups,
     ids::{GroupId, JobId, MemberId, UserId},
+    limits::{self, Choice, Enforcement, Value, Wish, amount::Amount},
     mail::address::Address,
     members::{
         Status,
@@ -583,6 +586,12 @@ async fn traces(portal: &Portal, org: &Org) -> BTreeMap<String, Vec<String>> {
             ),
         ),
         (
+            "limits",
+            format!(
+                "select m.name || ':' || cast(p.period as text) || ':' || coalesce(cast(p.amount as text), '-') || ':' || cast(p.action as text) || ':' || coalesce(cast(p.valid_until as text), '-') || ':' || p.note || ':' || p.set_by from limit_policies p join members m on m.id = p.scope_id where p.org_id = {id} and p.scope = 5 order by 1"
+            ),
+        ),
+        (
             "mails",
             format!("select message from outbox where org_id = {id} order by message"),
         ),
@@ -673,6 +682,14 @@ async fn twins(portal: &Portal, dice: &mut Dice, round: usize) -> [(Org, Someone
                 2 => drop(member::provision_context(&mut tx, &by, id, now).await),
                 _ => {}
             }
+            // Some have limits of their own: standing ones, some with an end ahead, some with one that is over and not tidied away.
+            for _ in 0..2 {
+                if dice.roll(3) == 0 {
+                    let wish = a_wish(dice, now);
+                    let then = now.minus(minutes(90 * 24 * 60 * dice.roll(2) as u64));
+                    drop(limits::set(&mut tx, &by.also().expect("a right"), id, &wish, then).await);
+                }
+            }
             if dice.roll(3) == 0 {
                 groups::add_members(&mut tx, &by.also().expect("a right"), team, &[id], now)
                     .await
@@ -715,6 +732,24 @@ async fn twins(portal: &Portal, dice: &mut Dice, round: usize) -> [(Org, Someone
     made.try_into().unwrap_or_else(|_| panic!("two"))
 }
 
+/// Limits that somebody might set: amounts small enough to be met again, with and without an end.
+fn a_wish(dice: &mut Dice, now: Timestamp) -> Wish {
+    let mut choice = || match dice.roll(5) {
+        0 => None,
+        1 => Some(Choice::Inherit),
+        2 => Some(Choice::Set(Value::Unlimited)),
+        n => Some(Choice::Set(Value::Amount(Amount::credits(100 * n as u32)))),
+    };
+    let (month, day) = (choice(), choice());
+    Wish {
+        month,
+        day,
+        enforcement: [Enforcement::Hard, Enforcement::Hard, Enforcement::Soft][dice.roll(3)],
+        until: (dice.roll(3) == 0).then(|| now.plus(minutes(30 * 24 * 60))),
+        note: ["", "", "Spring"][dice.roll(3)].to_owned(),
+    }
+}
+
 fn person(actor: &Someone) -> access::Person {
     access::Person {
         id: actor.user,
@@ -731,21 +766,22 @@ fn person(actor: &Someone) -> access::Person {
 #[actix_web::test]
 async fn i_25_many_at_once_end_as_one_after_the_other() {
     let portal = spawn().await;
-    let rounds = if crate::support::is_long() { 60 } else { 14 };
+    let rounds = if crate::support::is_long() { 64 } else { 24 };
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut refused = 0;
     for round in 0..rounds {
         let pair = twins(&portal, &mut dice, round).await;
         let now = portal.clock.now();
-        let deed = round % 7;
+        let deed = round % 8;
         let role = Role::ALL[dice.roll(5)];
+        let wish = a_wish(&mut dice, now);
         let mut outcomes = Vec::new();
         for (place, (org, actor, people, team)) in pair.iter().enumerate() {
             let as_actor = !dice.0.is_multiple_of(3);
             let done = if place == 0 {
-                one_by_one(&portal, org, actor, as_actor, people, *team, (deed, role), now).await
+                one_by_one(&portal, org, actor, as_actor, people, *team, (deed, role, &wish), now).await
             } else {
-                all_at_once(&portal, org, actor, as_actor, people, *team, (deed, role), now).await
+                all_at_once(&portal, org, actor, as_actor, people, *team, (deed, role, &wish), now).await
             };
             outcomes.push(done);
         }
@@ -765,7 +801,7 @@ async fn i_25_many_at_once_end_as_one_after_the_other() {
             right.sort();
             assert_eq!(left, right, "round {round}, deed {deed}, {label}");
         }
-        dice.roll(7);
+        dice.roll(8);
     }
     assert!(refused > 5, "the rounds met only {refused} refusals");
 }
@@ -796,7 +832,7 @@ async fn one_by_one(
     as_actor: bool,
     people: &[MemberId],
     team: GroupId,
-    (deed, role): (usize, Role),
+    (deed, role, wish): (usize, Role, &Wish),
     now: Timestamp,
 ) -> Vec<&'static str> {
     let Some(by) = standing::<MemberRead>(portal, org, actor, as_actor, now).await else {
@@ -837,6 +873,13 @@ async fn one_by_one(
                     .map(|n| n > 0),
                 Err(error) => Err(error),
             },
+            7 => match by.also::<LimitSet>() {
+                Ok(by) => limits::set(&mut tx, &by, *id, wish, now)
+                    .await
+                    .map(|after| before.as_ref().is_some_and(|before| before.version != after.version))
+                    .or_else(nothing_differs),
+                Err(error) => Err(error),
+            },
             _ => match by.also::<GroupManage>() {
                 Ok(by) => match groups::remove_member(&mut tx, &by, team, *id, now).await {
                     Ok(()) => Ok(true),
@@ -858,6 +901,14 @@ async fn one_by_one(
     done
 }
 
+/// Of one member, a limit until a date that changes nothing is asked back; of many, whoever has it already is passed over.
+fn nothing_differs(error: muster::error::Error) -> muster::error::Result<bool> {
+    match error {
+        muster::error::Error::Invalid { field: "until", .. } => Ok(false),
+        error => Err(error),
+    }
+}
+
 #[expect(clippy::too_many_arguments, reason = "one round of the comparison")]
 async fn all_at_once(
     portal: &Portal,
@@ -866,7 +917,7 @@ async fn all_at_once(
     as_actor: bool,
     people: &[MemberId],
     team: GroupId,
-    (deed, role): (usize, Role),
+    (deed, role, wish): (usize, Role, &Wish),
     now: Timestamp,
 ) -> Vec<&'static str> {
     let Some(by) = standing::<MemberRead>(portal, org, actor, as_actor, now).await else {
@@ -891,6 +942,16 @@ async fn all_at_once(
                 groups::mass::Outcome::Unchanged => "same",
                 groups::mass::Outcome::Ended => "ended",
                 groups::mass::Outcome::Missing => "refused",
+            })
+            .collect()
+    };
+    let limited = |outcomes: Vec<(MemberId, limits::mass::Outcome)>| -> Vec<&'static str> {
+        outcomes
+            .into_iter()
+            .map(|(_, outcome)| match outcome {
+                limits::mass::Outcome::Done(_) => "done",
+                limits::mass::Outcome::Unchanged => "same",
+                _ => "refused",
             })
             .collect()
     };
@@ -934,6 +995,10 @@ async fn all_at_once(
                     .collect();
                 seated(groups::mass::add(&mut tx, &by, &wanted, now).await.expect("work"))
             }
+            Err(_) => refused,
+        },
+        7 => match by.also::<LimitSet>() {
+            Ok(by) => limited(limits::mass::set(&mut tx, &by, people, wish, now).await.expect("work")),
             Err(_) => refused,
         },
         _ => match by.also::<GroupManage>() {
@@ -981,6 +1046,206 @@ async fn i_25_a_seat_limit_holds_for_many_as_for_one() {
     );
 }
 
+/// The own limits of a member: window, amount in credits, whether it has an end.
+async fn own_limits(portal: &Portal, id: MemberId) -> Vec<String> {
+    texts(
+        &portal.app.db,
+        &format!(
+            "select cast(period as text) || ':' || coalesce(cast(amount / 1000000 as text), 'unlimited') || case when valid_until is null then '' else ':until' end from limit_policies where scope = 5 and scope_id = {} order by 1",
+            id.raw()
+        ),
+    )
+    .await
+}
+
+async fn set_limit(portal: &Portal, org: &Org, id: MemberId, month: Option<u32>, until: Option<Timestamp>) {
+    let by = proof::<LimitSet>(portal, org).await;
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let wish = Wish {
+        month: Some(month.map_or(Choice::Inherit, |credits| {
+            Choice::Set(Value::Amount(Amount::credits(credits)))
+        })),
+        day: None,
+        enforcement: Enforcement::Hard,
+        until,
+        note: String::new(),
+    };
+    limits::set(&mut tx, &by, id, &wish, portal.clock.now())
+        .await
+        .expect("a limit");
+    tx.commit().await.expect("a commit");
+}
+
+#[actix_web::test]
+async fn r_blk_03_r_lim_01_limits_are_set_for_many_with_a_dry_run_and_a_way_back() {
+    let portal = spawn().await;
+    let (org, ann, others) = small(&portal).await;
+    let member = |place: usize| others[place].member.expect("a member");
+    let now = portal.clock.now();
+    set_limit(&portal, &org, member(0), Some(100), None).await;
+    set_limit(
+        &portal,
+        &org,
+        member(1),
+        Some(300),
+        Some(now.plus(minutes(30 * 24 * 60))),
+    )
+    .await;
+    let chosen = ids(&others);
+
+    // Before the amounts are known, it is told who can have a limit; then who would change.
+    let first = act(&ann, &org, "limits/check", &picked(&chosen, &[])).await.page(200);
+    first.assert_says("4 members can be given a limit");
+    assert_eq!(
+        first.attributes("[name=monthly_mode] option", "value"),
+        ["keep", "inherit", "amount", "unlimited"]
+    );
+    let typed = |monthly: &'static str| {
+        [
+            ("monthly_mode", "keep"),
+            ("monthly", monthly),
+            ("monthly_was", "keep:"),
+            ("daily_mode", "keep"),
+            ("daily_was", "keep:"),
+            ("enforcement", "hard"),
+        ]
+    };
+    let audited = count(&portal, "audit").await;
+    let dry = act(&ann, &org, "limits/check", &picked(&chosen, &typed("100")))
+        .await
+        .page(200);
+    dry.assert_says("3 of 4 members will change");
+    dry.assert_says("Has this limit already");
+    assert_eq!(
+        dry.attribute("#monthly", "value").as_deref(),
+        Some("100"),
+        "the form is kept"
+    );
+    assert_eq!(count(&portal, "audit").await, audited, "a dry run records nothing");
+
+    // Typed text and refusals are those of the dialog of one member, and nothing of the form is lost.
+    for (path, status) in [("limits/check", 422), ("limits", 422)] {
+        let bad = act(&ann, &org, path, &picked(&chosen, &typed("1.000")))
+            .await
+            .page(status);
+        assert_eq!(bad.attribute("#monthly", "value").as_deref(), Some("1.000"));
+        assert_eq!(bad.attribute("#monthly", "aria-invalid").as_deref(), Some("true"));
+    }
+    let nothing = act(&ann, &org, "limits", &picked(&chosen, &typed(""))).await;
+    nothing
+        .page(422)
+        .assert_says("Choose what the monthly or the daily limit becomes.");
+    assert_eq!(count(&portal, "audit").await, audited);
+
+    let done = act(&ann, &org, "limits", &picked(&chosen, &typed("200"))).await;
+    let list = ann.get(&done.redirects_to(&org.path("/members"))).await.page(200);
+    list.assert_says("4 members were changed: 200 credits a month.");
+    for place in 0..4 {
+        assert_eq!(own_limits(&portal, member(place)).await, ["3:200"]);
+    }
+    assert_eq!(
+        count(&portal, "audit where action = 'limit.set'").await,
+        6,
+        "one for each person"
+    );
+    list.row("Bob").assert_cell("Limit", "200 a month");
+
+    // One is changed by somebody else; the others get back what they had, the limit until a date too.
+    set_limit(&portal, &org, member(3), Some(7), None).await;
+    let undo = list.attribute(".toast form", "action").expect("an Undo");
+    let job = ann.post(&undo, &[]).await.redirects_to(&org.path("/bulk/"));
+    let page = ann.get(&job).await.page(200);
+    page.assert_says("3 of 4 members changed.");
+    page.row("Emil").assert_cell("Outcome", "Changed by someone since");
+    assert_eq!(own_limits(&portal, member(0)).await, ["3:100"]);
+    assert_eq!(own_limits(&portal, member(1)).await, ["3:300:until"]);
+    assert_eq!(own_limits(&portal, member(2)).await, Vec::<String>::new());
+    assert_eq!(own_limits(&portal, member(3)).await, ["3:7"]);
+    assert_eq!(count(&portal, "audit where action = 'limit.set'").await, 10);
+    let whole = texts(
+        &portal.app.db,
+        "select before || ' ' || after from audit where action = 'limit.set' and object_name = 'Bob' order by at desc, seq desc limit 1",
+    )
+    .await;
+    assert_eq!(
+        whole,
+        [r#"{"monthly_limit":"200 credits"} {"monthly_limit":"100 credits"}"#]
+    );
+}
+
+#[actix_web::test]
+async fn r_blk_03_who_cannot_have_a_limit_is_told_with_the_reason() {
+    let portal = spawn().await;
+    let (org, ann, others) = small(&portal).await;
+    let member = |place: usize| others[place].member.expect("a member");
+    let eve = portal.member(&org, Role::Viewer, "eve").await;
+    raw(
+        &portal.app.db,
+        &format!("update users set enterprise_role = 100 where id = {}", eve.user.raw()),
+    )
+    .await;
+    raw(
+        &portal.app.db,
+        &format!("update members set status = 4 where id = {}", member(1).raw()),
+    )
+    .await;
+    set_limit(&portal, &org, member(2), Some(5), None).await;
+    let mut chosen = ids(&others);
+    chosen.push(eve.id());
+    let wish = [
+        ("monthly_mode", "keep"),
+        ("daily_mode", "amount"),
+        ("daily", "10"),
+        ("enforcement", "soft"),
+    ];
+    let dry = act(&ann, &org, "limits/check", &picked(&chosen, &wish)).await.page(200);
+    dry.assert_says("2 of 5 members will change");
+    let ran = act(&ann, &org, "limits", &picked(&chosen, &wish)).await;
+    let page = ann.get(&ran.redirects_to(&org.path("/bulk/"))).await.page(200);
+    for (who, why) in [
+        ("Bob", "Done"),
+        ("Cem", "Disabled, and uses nothing"),
+        ("Dora", "The daily limit would be higher than the monthly one"),
+        ("Emil", "Done"),
+        ("Eve", "Stands above your own role"),
+    ] {
+        dry.assert_says(if why == "Done" { "will change" } else { why });
+        page.row(who).assert_cell("Outcome", why);
+    }
+    // Without the right, nothing is told and nothing done.
+    let bob = &others[0];
+    assert_eq!(
+        act(bob, &org, "limits/check", &picked(&chosen, &wish)).await.status,
+        403
+    );
+}
+
+#[actix_web::test]
+async fn limits_of_thousands_are_set_by_the_worker_with_few_statements() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = portal.member(&org, Role::Administrator, "ann").await;
+    crowd(&portal, &org, 1_200).await;
+    let wish = [
+        ("all", "1"),
+        ("monthly_mode", "amount"),
+        ("monthly", "50"),
+        ("daily_mode", "keep"),
+        ("enforcement", "hard"),
+    ];
+    let before = muster::db::statements_run();
+    let ran = act(&ann, &org, "limits", &wish).await;
+    let to = ran.redirects_to(&org.path("/bulk/"));
+    work_all(&portal).await;
+    let used = muster::db::statements_run() - before;
+    ann.get(&to)
+        .await
+        .page(200)
+        .assert_says("1,201 members were changed: 50 credits a month.");
+    assert_eq!(count(&portal, "limit_policies where scope = 5").await, 1_201);
+    assert!(used < 200, "{used} statements for 1,201 members");
+}
+
 #[actix_web::test]
 async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
     let portal = spawn().await;
@@ -1005,7 +1270,7 @@ async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
     assert!(all.find_row("Bob").is_none());
     let form = [("all", "1"), ("list", "limit=none"), ("do", "deactivate")];
     let dry = act(&ann, &org, "suspensions/check", &form).await.page(200);
-    dry.assert_says("3 members");
+    dry.assert_says("3 of 4 members will change");
     let file = ann.get(&format!("{path}/export.csv?limit=none")).await;
     assert_eq!(file.body.lines().count(), 1 + 4, "{}", file.body);
     assert!(!file.body.contains("Bob"), "{}", file.body);

@@ -731,6 +731,7 @@ async fn leads_choose_the_cards_of_their_page() {
         [
             "About",
             "Leads",
+            "Limits",
             "Expiring soon",
             "Recently joined",
             "Pending invitations",
@@ -751,7 +752,7 @@ async fn leads_choose_the_cards_of_their_page() {
     let form = t.bob.get(&t.red("/cards")).await.page(200);
     assert_eq!(
         form.attributes("input[name=order]", "value"),
-        ["about", "leads", "ending", "joined", "members", "invitations"]
+        ["about", "leads", "limits", "ending", "joined", "members", "invitations"]
     );
     fields.retain(|(name, _)| *name == "order");
     t.ann.post(&t.red("/cards"), &fields).await.redirects_to(&t.red(""));
@@ -845,8 +846,9 @@ async fn leads_invite_into_their_group_where_that_is_allowed() {
         .await
         .redirects_to("/o/acme/groups");
     let page = t.bob.get(&path).await.page(200);
-    assert_eq!(page.all("select[name=role] option"), ["Member", "Viewer"]);
-    for role in ["developer", "manager", "administrator"] {
+    // A Viewer sees more than a lead who is a Member, and nobody gives more than they have.
+    assert_eq!(page.all("select[name=role] option"), ["Member"]);
+    for role in ["viewer", "developer", "manager", "administrator"] {
         let fields = [("email", "new@acme.example"), ("role", role)];
         assert_eq!(t.bob.post(&path, &fields).await.status, 403, "{role}");
     }

@@ -23,11 +23,10 @@ async fn r_hlp_03_r_hlp_04_steps_tick_themselves_from_what_is_there() {
     };
     assert_eq!(done().await, Vec::<String>::new());
     let page = ann.get(&org.path("/members")).await.page(200);
-    assert!(
-        page.first("#start h2 + p").starts_with("0 of "),
-        "{}",
-        page.first("#start")
-    );
+    // Folded, with how far one is and what comes next.
+    assert_eq!(page.count("#start details[open]"), 0);
+    assert_eq!(page.first("#start summary span"), "0 of 7 done · next: Invite people");
+    assert_eq!(page.attribute("#start .acts a", "href"), Some(org.path("/invites")));
     // Every step leads to a page that is there.
     for href in page.attributes("#start .steps a", "href") {
         ann.get(&href).await.page(200);
@@ -70,6 +69,23 @@ async fn r_hlp_03_r_hlp_04_steps_tick_themselves_from_what_is_there() {
     ann.post(&org.path("/members"), &fields)
         .await
         .redirects_to("/o/acme/members/");
+    assert_eq!(
+        done().await,
+        ["step-people", "step-roles", "step-policies", "step-watched"]
+    );
+    let page = ann.get(&org.path("/members")).await.page(200);
+    assert_eq!(page.first("#start summary span"), "6 of 7 done · next: Set limits");
+    let limit = [
+        ("monthly_mode", "amount"),
+        ("monthly", "250"),
+        ("daily_mode", "inherit"),
+        ("enforcement", "hard"),
+        ("apply", "everyone"),
+        ("version", "0"),
+    ];
+    ann.post(&org.path("/limits/defaults"), &limit)
+        .await
+        .redirects_to(&org.path("/limits"));
     // Everything is done: the card has gone by itself, and the page still says how it is done well.
     ann.get(&org.path("/members"))
         .await

@@ -1237,6 +1237,12 @@ async fn groups_and_the_end_of_the_membership_come_with_the_invitation() {
     ];
     max.post(&org.path("/invites"), &fields)
         .await
+        .page(422)
+        .assert_says("not led by you");
+    // A manager administers every group (MODEL section 2.5), and so may invite into it (C-18).
+    let kim = portal.member(&org, Role::Manager, "kim").await;
+    kim.post(&org.path("/invites"), &fields)
+        .await
         .redirects_to("/o/acme/invites");
     let link = portal.mail_to("bob@x.example").await.link();
     let bob = portal.anonymous();

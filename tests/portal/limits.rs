@@ -872,6 +872,81 @@ async fn c_07_i_08_billing_day_and_zone_change_without_a_second_grant() {
     );
 }
 
+/// A reset is told by the reader's clock, with the organization's midnight beside it where that is another hour.
+#[actix_web::test]
+async fn r_lim_11_the_next_reset_is_told_in_the_zone_of_whoever_reads_it() {
+    let (portal, org, ann, ben) = start().await;
+    set(&ann, &org, &ben, &dialog("100", "")).await;
+    let page = org.path(&format!("/members/{}", ben.id()));
+    let zone = async |who: &Someone, zone: &str| {
+        let sql = format!(
+            "insert into profiles (user_id, zone) values ({id}, '{zone}') on conflict (user_id) do update set zone = '{zone}'",
+            id = who.user.raw()
+        );
+        raw(&portal.app.db, &sql).await;
+    };
+    zone(&ann, "Asia/Tokyo").await;
+    zone(&ben, "Europe/Paris").await;
+    let own = ann.get(&page).await.page(200);
+    own.assert_says(
+        "Next reset 1 Dec 2026, 08:00 (Asia/Tokyo) 1 Dec 2026, 00:00 in Europe/Berlin, the organization’s zone",
+    );
+    assert_eq!(
+        own.attribute("#limits time", "datetime").as_deref(),
+        Some("2026-11-30T23:00:00Z")
+    );
+    // Where both clocks show the same, once is enough.
+    let same = ben.get(&page).await.page(200);
+    same.assert_says("Next reset 1 Dec 2026, 00:00 (Europe/Paris)");
+    same.assert_silent("the organization’s zone");
+    let asks = ben.get(&org.path("/limits/request")).await.page(200);
+    asks.assert_says("(Europe/Paris)");
+    let dialog = ann
+        .get(&org.path(&format!("/members/{}/limit", ben.id())))
+        .await
+        .page(200);
+    dialog.assert_says("(Asia/Tokyo)");
+}
+
+/// R-GRP-09: the limits of a group stand on its page, for those who care for it and those who see everybody's.
+#[actix_web::test]
+async fn a_groups_page_has_a_card_with_its_limits() {
+    let (portal, org, ann, ben) = start().await;
+    let cem = portal.member(&org, Role::Developer, "cem").await;
+    let members = [ben.member.expect("a member"), cem.member.expect("a member")];
+    let engineering = group(&portal, &org, "Engineering", &members).await;
+    let other = group(&portal, &org, "Other", &[]).await;
+    set_group(&portal, &ann, &org, engineering, "400", "").await;
+    set_group(&portal, &ann, &org, other, "7", "").await;
+    let path = org.path(&format!("/groups/{engineering}"));
+    let card = "[aria-labelledby=group-limits-h]";
+    let page = ann.get(&path).await.page(200);
+    assert_eq!(
+        page.first(card),
+        "Limits Change Each member 400 credits a month All together None"
+    );
+    let change = page.attribute(&format!("{card} a"), "href").expect("a link");
+    assert_eq!(change, org.path(&format!("/limits/groups?group={engineering}")));
+    ann.get(&change).await.page(200).assert_says("Engineering");
+    // Whoever belongs to it sees their own limit on their own page, and the group's only when they lead it; then without the link.
+    assert_eq!(ben.get(&path).await.page(200).count(card), 0);
+    raw(
+        &portal.app.db,
+        &format!(
+            "update group_members set is_lead = true where member_id = {}",
+            members[0].raw()
+        ),
+    )
+    .await;
+    let led = ben.get(&path).await.page(200);
+    assert_eq!(
+        led.first(card),
+        "Limits Each member 400 credits a month All together None"
+    );
+    assert_eq!(led.count(&format!("{card} a")), 0);
+    assert_eq!(cem.get(&path).await.page(200).count(card), 0);
+}
+
 #[actix_web::test]
 async fn i_15_the_members_page_costs_the_same_statements_with_and_without_limits() {
     let (portal, org, ann, _) = start().await;

@@ -1,7 +1,10 @@
 //! The page about oneself: name and contact, picture, and how pages look.
 
 use image::ImageFormat;
-use muster::access::{EnterpriseRole, Role};
+use muster::{
+    access::{EnterpriseRole, Role, inside, permission::GroupManage},
+    groups,
+};
 use reqwest::Method;
 
 use crate::support::{Answer, Client, Someone, multipart, png, spawn, texts};
@@ -88,6 +91,30 @@ async fn r_pro_02_a_picture_is_shown_wherever_its_person_is() {
         let page = ann.get(&path).await.page(200);
         assert_eq!(page.attribute("main img.avatar", "src"), Some(src.clone()), "{path}");
     }
+    // On a group's page too: in the table, on its cards, and where people are chosen.
+    let mut tx = app.app.db.write().await.expect("a transaction");
+    let by = inside::<GroupManage>(&mut tx, app.operator(), org.id)
+        .await
+        .expect("a proof");
+    let now = app.clock.now();
+    let group = groups::create(&mut tx, &by, "Engineering", groups::Kind::Team, now)
+        .await
+        .expect("a group");
+    groups::add_members(&mut tx, &by, group, &[bob.member.expect("a member")], now)
+        .await
+        .expect("a member");
+    tx.commit().await.expect("a commit");
+    let page = ann.get(&org.path(&format!("/groups/{group}"))).await.page(200);
+    assert_eq!(page.attributes("#results img.avatar", "src"), [src.as_str()]);
+    assert_eq!(
+        page.attributes("[aria-labelledby=joined-h] img.avatar", "src"),
+        [src.as_str()]
+    );
+    let page = ann
+        .get(&org.path(&format!("/groups/{group}/members/new")))
+        .await
+        .page(200);
+    assert_eq!(page.attributes("main img.avatar", "src"), [src.as_str()]);
     let (status, headers, body) = bytes(&ann, &src).await;
     assert_eq!(status, 200);
     assert_eq!(headers["content-type"], "image/jpeg");

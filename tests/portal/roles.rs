@@ -442,6 +442,7 @@ async fn r_rol_03_every_door_to_a_role_does_the_same() {
 
 #[actix_web::test]
 async fn cve_c08_no_form_of_the_room_carries_more_than_its_fields() {
+    type Told<'a> = (&'a Someone, String, Vec<(&'static str, String)>, Vec<&'a str>);
     let portal = spawn().await;
     let (org, cedar) = (portal.org("Acme").await, portal.org("Cedar").await);
     let ann = portal.member(&org, Role::Administrator, "ann").await;
@@ -490,7 +491,6 @@ async fn cve_c08_no_form_of_the_room_carries_more_than_its_fields() {
         }
     };
     // Each form does its one thing; beside it every row stays as it was.
-    type Told<'a> = (&'a Someone, String, Vec<(&'static str, String)>, Vec<&'a str>);
     let told: Vec<Told<'_>> = vec![
         (
             &ann,

@@ -17,6 +17,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     groups::Group,
+    limits,
     members::{
         list::{self, Cursor},
         member,
@@ -66,6 +67,10 @@ pub async fn show(
         },
         pending: match sees_invitations && shown.contains(&Card::Invitations) {
             true => Some(belonging::pending(&mut db, org, id, now).await?),
+            false => None,
+        },
+        limits: match (cares || limits::sees_all(by.can())) && shown.contains(&Card::Limits) {
+            true => Some(limits::group_panel(&mut db, by.can(), id, &profile.name).await?),
             false => None,
         },
         may_invite: by.may_lead()

@@ -175,7 +175,7 @@ async fn dialog(
         &errors,
     );
     month.focus = month.focus || errors.is_empty();
-    let panel = Panel::of(&found, &settings, now);
+    let panel = Panel::of(&found, &settings, by.zone(), now);
     Ok(Dialog {
         l: shell::org(app, ctx, by, "Set Usage Limit", Tab::Members).await?,
         open: !ctx.hx.on,

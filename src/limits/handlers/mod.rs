@@ -53,7 +53,8 @@ async fn page_of<P: crate::access::Right>(
     let standing = standing(&mut db, org.id).await?;
     let requests = request::list_open(&mut db, org.id, now).await?;
     let counts = people::counts(&mut db, org.id).await?;
-    let without = without(&mut db, org.id, &counts).await?;
+    let facts = super::ask_facts(org.id).one(&mut db).await?;
+    let without = without(&mut db, org.id, &facts, &counts).await?;
     let groups = if may_default {
         groups::list(&mut db, org.id).await?
     } else {

@@ -76,7 +76,7 @@ async fn ask_page(app: &App, by: &Can<LimitRequest>, ctx: &Ctx, form: &AskForm, 
         path: by.path("/limits/request"),
         back: by.path(&format!("/members/{id}")),
         organization: by.org().name.clone(),
-        panel: Panel::of(&found, &settings, now),
+        panel: Panel::of(&found, &settings, by.zone(), now),
         windows: Window::OFFERED
             .into_iter()
             .filter(can_rise)
@@ -197,7 +197,7 @@ async fn decision_page(
         path: by.path(&format!("/limits/requests/{id}")),
         row: RequestRow::of(&request, &base, &settings, now),
         member_href: format!("{base}/members/{}", member.id),
-        panel: Panel::of(&found, &settings, now),
+        panel: Panel::of(&found, &settings, by.zone(), now),
         may_decide: may_decide && is_open,
         why_not: match (is_open, may_decide) {
             (true, false) => "An administrator of the organization answers this request, because the member’s role is not below yours.".to_owned(),

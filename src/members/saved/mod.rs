@@ -12,9 +12,9 @@ use crate::{
     access::{Can, Permission},
     audit::{self, Action, Entry, Object},
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::{Error, Result},
-    ids::ViewId,
+    ids::{OrgId, UserId, ViewId},
     orgs,
     text::{self, fold},
 };
@@ -37,7 +37,12 @@ pub struct NewView<'a> {
 
 /// The views that the caller sees: their own, and those that are shared.
 pub async fn list<P>(db: &mut impl Read, by: &Can<P>) -> Result<Vec<Saved>> {
-    store::list(db, by.org().id, by.user_id()).await
+    ask_list(by).rows(db).await
+}
+
+/// Asks for [`list`].
+pub(crate) fn ask_list<P>(by: &Can<P>) -> Ask<(OrgId, UserId), Saved> {
+    store::ask_list(by.org().id, by.user_id())
 }
 
 /// Finds a view that the caller sees; another person's own is not found.

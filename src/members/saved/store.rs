@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Ask, Read, Tx},
     error::Result,
     ids::{OrgId, UserId, ViewId},
     record, sql,
@@ -49,8 +49,8 @@ sql! {
     UNSET_DEFAULT: (OrgId, UserId) => () = "delete from saved_view_defaults where org_id = $1 and user_id = $2";
 }
 
-pub(super) async fn list(db: &mut impl Read, org: OrgId, user: UserId) -> Result<Vec<Saved>> {
-    db.all(LIST, (org, user)).await
+pub(super) fn ask_list(org: OrgId, user: UserId) -> Ask<(OrgId, UserId), Saved> {
+    LIST.with((org, user))
 }
 pub(super) async fn count(db: &mut impl Read, org: OrgId, user: UserId) -> Result<i64> {
     Ok(db.one(COUNT, (org, user)).await?.0)

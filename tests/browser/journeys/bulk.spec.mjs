@@ -67,6 +67,30 @@ crowded("select 40 people over three pages, add them to a group, and take it bac
   await expect(me.page.getByRole("status").first()).toContainText(/were removed|changed/);
 });
 
+test("a limit for some, looked at first, and taken back", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await tick(me, 2);
+  await me.hands.activate(bar(me).getByRole("button", { name: "Set limit" }));
+  const dialog = me.page.getByRole("dialog", { name: "Set limit" });
+  await expect(dialog).toContainText("2 members can be given a limit");
+  await me.hands.fill(dialog.getByLabel("Monthly limit, amount"), "1.000");
+  await me.hands.activate(dialog.getByRole("button", { name: "Preview" }));
+  const amount = dialog.getByLabel("Monthly limit, amount");
+  await expect(amount).toHaveAttribute("aria-invalid", "true");
+  await expect(amount).toHaveValue("1.000");
+  await me.hands.fill(amount, "1,000");
+  await me.hands.activate(dialog.getByRole("button", { name: "Preview" }));
+  await expect(dialog).toContainText("2 members will change");
+  await expect(amount).toHaveValue("1,000");
+  await me.hands.activate(dialog.getByRole("button", { name: "Set limit" }));
+  await expect(me.page.getByText("2 members were changed: 1,000 credits a month").first()).toBeVisible();
+  await me.hands.activate(me.page.getByRole("button", { name: "Undo", exact: true }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "Undo: Set limit to 1,000 credits a month" })).toBeVisible();
+  await expect(me.page.getByRole("status").first()).toContainText("2 members were changed: what it was");
+});
+
 test("everyone who fits a filter, with the reasons of those who cannot", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);

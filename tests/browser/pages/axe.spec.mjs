@@ -139,7 +139,7 @@ test("bulk: selection, dry run, result, saved views", async ({ me, accounts, sig
   await inspect(me, "bulk-bar");
   await choose("More");
   await inspect(me, "bulk-menu");
-  for (const act of ["Add to Group", "Change role"]) {
+  for (const act of ["Add to Group", "Set limit", "Change role"]) {
     await choose(act);
     const dialog = me.page.getByRole("dialog", { name: act });
     await expect(dialog).toBeVisible();

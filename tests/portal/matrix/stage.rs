@@ -273,7 +273,7 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/export") => (B::Nothing, &[("member", "{member}"), ("format", "xlsx")]),
         ("POST", "/o/{org}/members/bulk/groups" | "/o/{org}/members/bulk/groups/check") => (
             B::Nothing,
-            &[("do", "group-add"), ("member", "{member}"), ("group", "{group}")],
+            &[("do", "group-add"), ("member", "{keeper}"), ("group", "{group}")],
         ),
         ("POST", "/o/{org}/members/bulk/roles" | "/o/{org}/members/bulk/roles/check") => {
             (B::Nothing, &[("member", "{member}"), ("role", "viewer")])
@@ -281,6 +281,16 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/bulk/suspensions" | "/o/{org}/members/bulk/suspensions/check") => {
             (B::Nothing, &[("do", "deactivate"), ("member", "{member}")])
         }
+        ("POST", "/o/{org}/members/bulk/limits" | "/o/{org}/members/bulk/limits/check") => (
+            B::Nothing,
+            &[
+                ("member", "{member}"),
+                ("monthly_mode", "amount"),
+                ("monthly", "300"),
+                ("daily_mode", "keep"),
+                ("enforcement", "hard"),
+            ],
+        ),
         (
             "POST",
             "/o/{org}/members/bulk/disablements"
@@ -358,7 +368,7 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 18] = [
+const UNRECORDED: [(&str, &str); 19] = [
     (
         "/o/{org}/imports",
         "it keeps a file for oneself for a day; importing it is recorded",
@@ -388,6 +398,7 @@ const UNRECORDED: [(&str, &str); 18] = [
     ("/o/{org}/members/bulk/groups/check", DRY),
     ("/o/{org}/members/bulk/roles/check", DRY),
     ("/o/{org}/members/bulk/suspensions/check", DRY),
+    ("/o/{org}/members/bulk/limits/check", DRY),
     ("/o/{org}/members/bulk/disablements/check", DRY),
     ("/o/{org}/members/bulk/removals/check", DRY),
     ("/o/{org}/invites/resends/check", DRY),
@@ -660,12 +671,13 @@ async fn act(
                 "suspensions" => "deactivate",
                 "disablements" => "disable",
                 "removals" => "remove",
+                "limits" => "limit",
                 _ => "resend",
             };
-            let subject = if kind == "resend" {
-                &stage.site.invitation
-            } else {
-                &stage.site.member
+            let subject = match kind {
+                "resend" => &stage.site.invitation,
+                "group-add" => &stage.site.keeper,
+                _ => &stage.site.member,
             };
             world::job(portal, &stage.site.org, kind, subject, route.path.ends_with("/undo")).await
         }

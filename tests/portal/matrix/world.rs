@@ -575,7 +575,14 @@ pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bo
     let terms = bulk::Terms {
         role: Some(Role::Developer),
         groups: all.iter().map(|group| group.id).collect(),
-        reason: String::new(),
+        limit: Some(muster::limits::Wish {
+            month: Some(muster::limits::Choice::Set(muster::limits::Value::Unlimited)),
+            day: None,
+            enforcement: muster::limits::Enforcement::Hard,
+            until: None,
+            note: String::new(),
+        }),
+        ..bulk::Terms::default()
     };
     let now = portal.clock.now();
     let order = Order {
