@@ -154,6 +154,8 @@ pub struct App {
     pub setup: Option<Secret>,
     /// Who is taking an export.
     pub exports: crate::web::turns::Turns,
+    /// Who is uploading a file of people.
+    pub uploads: crate::web::turns::Turns,
     /// Who was here when.
     pub presence: members::presence::Presence,
     panics: AtomicU64,
@@ -183,6 +185,7 @@ impl App {
             sender,
             setup,
             exports: crate::web::turns::Turns::default(),
+            uploads: crate::web::turns::Turns::default(),
             presence: members::presence::Presence::default(),
             panics: AtomicU64::new(0),
         })
@@ -218,6 +221,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::limits::routes(),
         crate::auth::routes(),
         crate::bulk::routes(),
+        crate::imports::routes(),
     ]
     .into_iter()
     .flatten()

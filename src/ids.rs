@@ -168,6 +168,8 @@ id! {
     JobId "job",
     /// A saved view of the members table.
     ViewId "viw",
+    /// A file of people that was uploaded.
+    ImportId "imp",
 }
 
 impl OrgId {

@@ -15,6 +15,7 @@ pub mod error;
 pub mod groups;
 pub mod guide;
 pub mod ids;
+pub mod imports;
 pub mod invitations;
 pub mod jobs;
 pub mod limits;
@@ -39,6 +40,7 @@ pub fn statements() -> Vec<db::Statement> {
         enterprise::statements(),
         groups::statements(),
         guide::statements(),
+        imports::statements(),
         invitations::statements(),
         limits::statements(),
         mail::statements(),

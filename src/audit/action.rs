@@ -47,6 +47,8 @@ actions! {
     PermissionAdd "permission.add" "Permission added to the catalogue",
     PermissionRemove "permission.remove" "Permission taken out of the catalogue",
     MemberExport "member.export" "Members exported",
+    ImportRun "import.run" "Import begun",
+    ImportStop "import.stop" "Import stopped",
     BulkStop "bulk.stop" "Bulk change stopped",
     BulkUndo "bulk.undo" "Bulk change undone",
     ViewSave "members.view.save" "View saved",

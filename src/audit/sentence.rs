@@ -120,6 +120,8 @@ impl Line {
             A::SignInFailed => format!("Sign-in refused for {of}"),
             A::AuditView => "Viewed the audit log".to_owned(),
             A::MemberExport => format!("Exported the members of {of}"),
+            A::ImportRun => format!("Imported people from {of}"),
+            A::ImportStop => format!("Stopped the import of {of}"),
             A::BulkStop => format!("Stopped {of}"),
             A::BulkUndo => format!("Undid {of}"),
             A::ViewSave => format!("Saved the view {of}"),

@@ -90,6 +90,11 @@ pub async fn find_by_key(db: &mut impl Read, key: &str) -> Result<Option<Account
     store::find_by_key(db, key).await
 }
 
+/// The accounts among some addresses, by their keys; those without one are left out.
+pub async fn list_by_keys(db: &mut impl Read, keys: &[&str]) -> Result<Vec<Account>> {
+    store::list_by_keys(db, keys).await
+}
+
 /// The memberships of the person that may act, the primary one first, at most 100.
 pub async fn memberships(db: &mut impl Read, id: UserId) -> Result<Vec<Membership>> {
     store::list_memberships(db, id).await

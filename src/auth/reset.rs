@@ -74,6 +74,28 @@ pub async fn issue(tx: &mut Tx, keys: &Keys, user: UserId, life: Duration, now: 
     Ok(id)
 }
 
+/// Makes such a link for each of many, in their order.
+pub async fn issue_many(
+    tx: &mut Tx,
+    keys: &Keys,
+    users: &[UserId],
+    life: Duration,
+    now: Timestamp,
+) -> Result<Vec<ResetId>> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let first = orgs::sequence(tx, "reset", users.len() as i64).await?;
+    let ids: Vec<ResetId> = (first..).take(users.len()).map(ResetId::from_raw).collect();
+    let rows = ids.iter().zip(users).map(|(id, user)| {
+        let token = links::reset_token(keys, *id, now);
+        (*id, hash_token(token.expose()).to_vec(), *user, now, now.plus(life))
+    });
+    let rows = rows.collect();
+    store::insert_resets(tx, rows).await?;
+    Ok(ids)
+}
+
 /// Ends every link of an account.
 pub async fn end_all(tx: &mut Tx, user: UserId) -> Result<()> {
     store::delete_resets(tx, user).await

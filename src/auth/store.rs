@@ -119,6 +119,14 @@ sql! {
         "select id, email, email_key, email_proof, vouched_by, name, password_hash is not null as has_password, password_set_at, state,
                 enterprise_role, last_sign_in_at, created_at, version
          from users where email_key = $1";
+    FIND_BY_KEYS: (String) => Account = {
+        sqlite "select id, email, email_key, email_proof, vouched_by, name, password_hash is not null as has_password, password_set_at, state,
+                enterprise_role, last_sign_in_at, created_at, version
+                from users where email_key in (select value from json_each($1))"
+        postgres "select id, email, email_key, email_proof, vouched_by, name, password_hash is not null as has_password, password_set_at, state,
+                enterprise_role, last_sign_in_at, created_at, version
+                from users where email_key in (select value from jsonb_array_elements_text(cast($1 as jsonb)) k (value))"
+    };
     HASH: (UserId) => (Option<String>,) = "select password_hash from users where id = $1 and state = 1";
     INSERT: bulk (UserId, String, String, AddressProof, Option<UserId>, String, Option<String>, Option<Timestamp>, Timestamp) =
         "insert into users (id, email, email_key, email_proof, vouched_by, name, password_hash, password_set_at, created_at) values", "";
@@ -149,6 +157,8 @@ sql! {
     CLEAR: (Vec<u8>) => () = "delete from ladders where key = $1";
     OLD_LADDERS: (Timestamp, Timestamp) => () = "delete from ladders where (last_at < $1 and failures < 100) or last_at < $2";
 
+    INSERT_RESETS: bulk (ResetId, Vec<u8>, UserId, Timestamp, Timestamp) =
+        "insert into password_resets (id, token_hash, user_id, created_at, expires_at) values", "";
     INSERT_RESET: (ResetId, Vec<u8>, UserId, Timestamp, Timestamp) => () =
         "insert into password_resets (id, token_hash, user_id, created_at, expires_at) values ($1, $2, $3, $4, $5)";
     RESET: (Vec<u8>, Timestamp) => Reset =
@@ -178,6 +188,16 @@ pub(super) async fn find(db: &mut impl Read, id: UserId) -> Result<Option<Accoun
 }
 pub(super) async fn find_by_key(db: &mut impl Read, key: &str) -> Result<Option<Account>> {
     db.opt(FIND_BY_KEY, (key,)).await
+}
+pub(super) async fn list_by_keys(db: &mut impl Read, keys: &[&str]) -> Result<Vec<Account>> {
+    db.all(FIND_BY_KEYS, (serde_json::to_string(keys)?,)).await
+}
+pub(super) async fn insert_resets(
+    tx: &mut Tx,
+    rows: Vec<(ResetId, Vec<u8>, UserId, Timestamp, Timestamp)>,
+) -> Result<()> {
+    tx.many(INSERT_RESETS, rows).await?;
+    Ok(())
 }
 /// The hash of an active account's password.
 pub(super) async fn find_hash(db: &mut impl Read, id: UserId) -> Result<Option<String>> {

@@ -299,6 +299,7 @@ impl Crowd<'_> {
         let is_inactive = (860..955).contains(&standing);
         let never = is_inactive && !dice.is_multiple_of(3);
         Imported {
+            expires_at: None,
             user: UserId::from_raw(first.raw() + i64::from(someone.number)),
             email: someone.email,
             name: someone.name,

@@ -22,6 +22,7 @@ use crate::{
     db::{Read, Tx},
     error::{Error, Result},
     ids::{InvitationId, UserId},
+    limits,
     mail::{self, Mail, links},
     members::member::{self, NewMember, Source},
     notifications::{self, Kind, News},
@@ -265,6 +266,7 @@ async fn join(
         expires_at: found.member_until.filter(|end| *end > now),
     };
     let member = member::join(tx, &actor, found.org_id, new, now).await?;
+    limits::promised::keep(tx, &actor, found.id, (member, &name), now).await?;
     mail::outbox::cancel_for(tx, found.id).await?;
     store::set_accepted_by(tx, found.org_id, found.id, user).await?;
     let after = json!({ "member": member, "role": found.role.key(), "address": if mailed { "proved by mail" } else { "vouched for" } });

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-pub use super::store::{Batch, BatchItem};
+pub use super::store::{Batch, BatchItem, Known};
 use super::{
     addresses::{Address, Outcome, extract},
     invitation::{self, Desk, Terms, domains_in_words},
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     groups,
     ids::{BatchId, GroupId, InvitationId, OrgId},
+    limits,
     mail::{self, Mail},
     members::member,
     orgs,
@@ -222,13 +223,8 @@ struct Judge {
 impl Judge {
     async fn load(db: &mut impl Read, org: OrgId, addresses: &[&Address], now: Timestamp) -> Result<Self> {
         let domains = orgs::domains(db, org).await?;
-        let keys: Vec<&str> = addresses.iter().map(|address| address.key()).collect();
-        let known = store::list_known(db, org, &keys, now.minus(days(BOUNCE_DAYS))).await?;
         Ok(Self {
-            known: known
-                .into_iter()
-                .map(|known| (known.email_key.clone(), known))
-                .collect(),
+            known: self::known(db, org, addresses, now).await?,
             domains,
             now,
             seen: HashSet::new(),
@@ -260,7 +256,7 @@ impl Judge {
 }
 
 /// Whether the organization takes people with addresses of this host; no list means all.
-pub(super) fn is_allowed(domains: &[String], address: &Address) -> bool {
+pub fn is_allowed(domains: &[String], address: &Address) -> bool {
     domains.is_empty() || domains.iter().any(|domain| domain == address.host())
 }
 
@@ -271,7 +267,8 @@ pub(super) fn outside(domains: &[String], address: &Address, organization: &str)
     })
 }
 
-/// Judges and invites a list of addresses in the caller's transaction; for each its verdict, and the invitation that was made.
+/// Judges and invites a list of addresses on the same terms in the caller's transaction; for each its verdict, and the invitation that
+/// was made.
 pub(super) async fn create(
     tx: &mut Tx,
     by: &Can<InviteCreate>,
@@ -281,21 +278,78 @@ pub(super) async fn create(
     batch: Option<BatchId>,
     now: Timestamp,
 ) -> Result<Vec<(Verdict, Option<InvitationId>)>> {
-    let org = by.org();
+    let wanted: Vec<(&Address, &Terms)> = addresses.iter().map(|address| (address, terms)).collect();
+    check_terms(tx, by, terms, now).await?;
+    create_each(tx, by, desk, &wanted, batch, now).await
+}
+
+/// Refuses terms that the caller may not offer.
+async fn check_terms(db: &mut impl Read, by: &Can<InviteCreate>, terms: &Terms, now: Timestamp) -> Result<()> {
     invitation::check_role(by, terms.role)?;
-    check_groups(tx, by, terms, now).await?;
+    check_groups(db, by, terms, now).await?;
     if terms.member_until.is_some_and(|end| end <= now) {
         return Err(Error::invalid(
             "until",
             "The membership would have ended already. Choose a later day.",
         ));
     }
-    let all: Vec<&Address> = addresses.iter().collect();
+    Ok(())
+}
+
+/// Judges and invites addresses, each on terms of its own, in the caller's transaction, for imports.
+pub async fn invite_each(
+    tx: &mut Tx,
+    by: &Can<InviteCreate>,
+    desk: &Desk<'_>,
+    wanted: &[(&Address, &Terms)],
+    now: Timestamp,
+) -> Result<Vec<(Verdict, Option<InvitationId>)>> {
+    let mut checked: Vec<&Terms> = Vec::new();
+    for (_, terms) in wanted {
+        if !checked.contains(terms) {
+            check_terms(tx, by, terms, now).await?;
+            checked.push(terms);
+        }
+    }
+    create_each(tx, by, desk, wanted, None, now).await
+}
+
+/// What is known of each of some addresses in the organization, with one statement.
+pub async fn known(
+    db: &mut impl Read,
+    org: OrgId,
+    addresses: &[&Address],
+    now: Timestamp,
+) -> Result<HashMap<String, Known>> {
+    let keys: Vec<&str> = addresses.iter().map(|address| address.key()).collect();
+    let known = store::list_known(db, org, &keys, now.minus(days(BOUNCE_DAYS))).await?;
+    Ok(known
+        .into_iter()
+        .map(|known| (known.email_key.clone(), known))
+        .collect())
+}
+
+/// How many invitations the organization may still have open, and how many seats neither a member holds nor an open invitation
+/// has asked for.
+pub async fn room(db: &mut impl Read, org: OrgId, most_pending: i64, now: Timestamp) -> Result<(i64, i64)> {
+    let room = most_pending - store::count_pending(db, org, now, most_pending).await?;
+    Ok((room, free_seats(db, org, now).await?))
+}
+
+async fn create_each(
+    tx: &mut Tx,
+    by: &Can<InviteCreate>,
+    desk: &Desk<'_>,
+    wanted: &[(&Address, &Terms)],
+    batch: Option<BatchId>,
+    now: Timestamp,
+) -> Result<Vec<(Verdict, Option<InvitationId>)>> {
+    let org = by.org();
+    let all: Vec<&Address> = wanted.iter().map(|(address, _)| *address).collect();
     let mut judge = Judge::load(tx, org.id, &all, now).await?;
-    let mut room = desk.most_pending - store::count_pending(tx, org.id, now, desk.most_pending).await?;
-    let mut seats = free_seats(tx, org.id, now).await?;
-    let mut verdicts: Vec<(Verdict, Option<InvitationId>)> = Vec::with_capacity(addresses.len());
-    for address in addresses {
+    let (mut room, mut seats) = self::room(tx, org.id, desk.most_pending, now).await?;
+    let mut verdicts: Vec<(Verdict, Option<InvitationId>)> = Vec::with_capacity(wanted.len());
+    for (address, _) in wanted {
         let (verdict, expired) = judge.verdict(address);
         let verdict = match verdict {
             Verdict::Invited if room <= 0 => Verdict::OverCeiling,
@@ -319,7 +373,7 @@ pub(super) async fn create(
     let (expires_at, delivery) = (invitation::expiry(org, now), desk.delivery());
     let sent_at = desk.has_mail.then_some(now);
     let (mut rows, mut groups_of, mut entries, mut mails) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (address, (verdict, made)) in addresses.iter().zip(&mut verdicts) {
+    for ((address, terms), (verdict, made)) in wanted.iter().zip(&mut verdicts) {
         if *verdict != Verdict::Invited {
             continue;
         }
@@ -339,6 +393,7 @@ pub(super) async fn create(
                 return Err(changed_meanwhile());
             }
             store::delete_groups(tx, org.id, id).await?;
+            limits::promised::forget(tx, org.id, id).await?;
             mail::outbox::cancel_for(tx, id).await?;
             (
                 id,
@@ -380,7 +435,7 @@ pub(super) async fn create(
             inviter: by.person().map(|person| (person.name.clone(), person.email.clone())),
             reminder: false,
         };
-        mails.push((address.clone(), mail));
+        mails.push(((*address).clone(), mail));
     }
     store::insert(tx, rows).await.map_err(|error| {
         if error.is_duplicate() {

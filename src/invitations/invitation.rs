@@ -127,7 +127,7 @@ impl Desk<'_> {
 }
 
 /// What an invitation offers, beside the address.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     /// The role.
     pub role: Role,
@@ -414,6 +414,23 @@ pub async fn revoke_by(tx: &mut Tx, by: &Actor, org: OrgId, inviter: UserId, now
         .collect();
     audit::record_many(tx, by, Some(org), entries, now).await?;
     store::revoke_by(tx, org, inviter, now).await
+}
+
+/// Ends the pending invitations of many who have come in by another door, as [`end_for`].
+pub async fn end_for_many(tx: &mut Tx, org: OrgId, people: &[(&Address, UserId)], now: Timestamp) -> Result<()> {
+    let keys: Vec<&str> = people.iter().map(|(address, _)| address.key()).collect();
+    for known in store::list_known(tx, org, &keys, now).await? {
+        let (Some(id), Some((_, user))) = (
+            known.invitation,
+            people.iter().find(|(address, _)| address.key() == known.email_key),
+        ) else {
+            continue;
+        };
+        store::decide(tx, org, id, State::Accepted, now).await?;
+        store::set_accepted_by(tx, org, id, *user).await?;
+        mail::outbox::cancel_for(tx, id).await?;
+    }
+    Ok(())
 }
 
 async fn record_change(

@@ -14,7 +14,7 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
-    groups,
+    groups, imports,
     invitations::{self, Delivery},
     limits,
     mail::{
@@ -38,7 +38,12 @@ type Sent = (MailRow, Outcome);
 /// Works until it is told to stop; what is under way is finished first.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     // Rounds beside each other: a mail server that hangs must not keep the minute's work waiting.
-    tokio::join!(deliver(&app, &stop), keep_house(&app, &stop), work(&app, &stop));
+    tokio::join!(
+        deliver(&app, &stop),
+        keep_house(&app, &stop),
+        work(&app, &stop),
+        bring_in(&app, &stop)
+    );
 }
 
 /// Works on bulk changes; what a restart interrupts goes on here.
@@ -52,6 +57,21 @@ async fn work(app: &App, stop: &CancellationToken) {
         }
         if let Err(error) = bulk::work::run_all(app, stop).await {
             tracing::warn!(%error, "bulk changes wait");
+        }
+    }
+}
+
+/// Works on imports, beside bulk changes, so that neither waits for the end of a long one of the other.
+async fn bring_in(app: &App, stop: &CancellationToken) {
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        if let Err(error) = imports::work::run_all(app, stop).await {
+            tracing::warn!(%error, "imports wait");
         }
     }
 }
@@ -186,5 +206,6 @@ pub async fn tidy(app: &App) -> Result<()> {
     groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;
     limits::tidy::tidy(&mut tx, &Actor::system(&app.keys), now).await?;
     bulk::prune(&mut tx, now).await?;
+    imports::prune(&mut tx, now).await?;
     tx.commit().await
 }

@@ -8,6 +8,7 @@ mod forms;
 mod handlers;
 pub mod mass;
 pub mod policy;
+pub mod promised;
 pub mod request;
 pub mod settings;
 pub mod shown;

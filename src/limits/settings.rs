@@ -149,13 +149,7 @@ pub(crate) fn of_rows(org: &OrgRef, rows: &[SettingsRow]) -> Settings {
         calendar.changed(since, rules)
     });
     let saved = rows.first();
-    let currency = saved
-        .and_then(|row| row.currency.clone())
-        .unwrap_or_else(|| "USD".to_owned());
-    let unit = match saved.and_then(|row| row.display_unit) {
-        Some(2) => Unit::currency(&currency).unwrap_or(Unit::Credit),
-        _ => Unit::Credit,
-    };
+    let (unit, currency) = unit_of(saved);
     Settings {
         unit,
         currency,
@@ -163,6 +157,23 @@ pub(crate) fn of_rows(org: &OrgRef, rows: &[SettingsRow]) -> Settings {
         calendar,
         version: saved.and_then(|row| row.version).unwrap_or(0),
     }
+}
+
+/// What an organization counts in.
+pub async fn find_unit(db: &mut impl Read, org: OrgId) -> Result<Unit> {
+    let rows = ask(org).rows(db).await?;
+    Ok(unit_of(rows.first()).0)
+}
+
+fn unit_of(saved: Option<&store::SettingsRow>) -> (Unit, String) {
+    let currency = saved
+        .and_then(|row| row.currency.clone())
+        .unwrap_or_else(|| "USD".to_owned());
+    let unit = match saved.and_then(|row| row.display_unit) {
+        Some(2) => Unit::currency(&currency).unwrap_or(Unit::Credit),
+        _ => Unit::Credit,
+    };
+    (unit, currency)
 }
 
 /// Saves how an organization counts. Another billing day or week start lets the windows that run end at the earlier boundary.

@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     db::{Ask, Read, Statement, Text, Tx},
     error::Result,
-    ids::{GroupId, LimitRequestId, MemberId, OrgId, UserId},
+    ids::{GroupId, InvitationId, LimitRequestId, MemberId, OrgId, UserId},
     record, sql,
 };
 
@@ -35,6 +35,18 @@ pub const WITHOUT: &str = "m.status < 4
 /// The few members whom only a choice of "unlimited" can have left without a limit, where the organization has a default.
 pub const UNLIMITED: &str = "select u.scope_id as id from limit_policies u where u.org_id = $1 and u.scope = 5 and u.amount is null and u.valid_until is null
  union select gm.member_id as id from limit_policies u join group_members gm on gm.group_id = u.scope_id where u.org_id = $1 and u.scope = 3 and u.amount is null and u.valid_until is null";
+
+record! {
+    /// A limit that an invitation promises.
+    pub struct Promised {
+        /// How long it counts.
+        pub period: Window,
+        /// How much; none for unlimited.
+        pub amount: Option<Amount>,
+        /// Who promised it.
+        pub set_by: String,
+    }
+}
 
 record! {
     /// One policy, with the member whom it concerns (0 for everybody) and its group's name.
@@ -270,6 +282,11 @@ sql! {
                 (select count(*) from (select 1 from limit_policies where org_id = $1 and scope in (3, 5) and amount is null limit 1) b) as unlimited";
     INSERT: bulk (i64, OrgId, Scope, i64, Window, Option<Amount>, Enforcement, i64, Timestamp, Option<Timestamp>, String, String, Timestamp) =
         "insert into limit_policies (id, org_id, scope, scope_id, period, amount, action, priority, valid_from, valid_until, note, set_by, set_at) values", "";
+    INSERT_PROMISED: bulk (InvitationId, Window, OrgId, Option<Amount>, String) =
+        "insert into invitation_limits (invitation_id, period, org_id, amount, set_by) values", "";
+    PROMISED: (OrgId, InvitationId) => Promised =
+        "select period, amount, set_by from invitation_limits where org_id = $1 and invitation_id = $2 order by period";
+    DELETE_PROMISED: (OrgId, InvitationId) => () = "delete from invitation_limits where org_id = $1 and invitation_id = $2";
     DELETE_STANDING: (OrgId, Scope, i64, Window) => () =
         "delete from limit_policies where org_id = $1 and scope = $2 and scope_id = $3 and period = $4 and valid_until is null";
     DELETE_RAISE: (OrgId, Scope, i64, Window) => () =
@@ -424,6 +441,20 @@ pub(super) fn ask_facts(org: OrgId) -> Ask<(OrgId,), Facts> {
 }
 pub(super) async fn insert(tx: &mut Tx, rows: Vec<NewPolicy>) -> Result<()> {
     tx.many(INSERT, rows).await?;
+    Ok(())
+}
+pub(super) async fn insert_promised(
+    tx: &mut Tx,
+    rows: Vec<(InvitationId, Window, OrgId, Option<Amount>, String)>,
+) -> Result<()> {
+    tx.many(INSERT_PROMISED, rows).await?;
+    Ok(())
+}
+pub(super) async fn list_promised(db: &mut impl Read, org: OrgId, id: InvitationId) -> Result<Vec<Promised>> {
+    db.all(PROMISED, (org, id)).await
+}
+pub(super) async fn delete_promised(tx: &mut Tx, org: OrgId, id: InvitationId) -> Result<()> {
+    tx.run(DELETE_PROMISED, (org, id)).await?;
     Ok(())
 }
 pub(super) async fn delete_standing(tx: &mut Tx, org: OrgId, scope: Scope, of: i64, window: Window) -> Result<u64> {

@@ -308,6 +308,7 @@ impl NewForm {
         let groups: Vec<GroupId> = self.group.iter().filter_map(|id| id.parse().ok()).take(100).collect();
         match (email, role) {
             (Some(email), Some(role)) if errors.is_empty() => Ok(NewPerson {
+                until: None,
                 email,
                 name,
                 role,

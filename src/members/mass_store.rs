@@ -118,6 +118,14 @@ sql! {
         postgres "select distinct m.user_id from members m join orgs o on o.id = m.org_id and o.state = 1
                 where m.user_id = any (cast(string_to_array($2, ',') as bigint[])) and m.org_id <> $1 and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $3)"
     };
+    LIVE_USERS: (OrgId, String) => (UserId,) = {
+        sqlite "select user_id from members where org_id = $1 and status < 5 and user_id in (select value from json_each('[' || $2 || ']'))"
+        postgres "select user_id from members where org_id = $1 and status < 5 and user_id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
+    WITH_PRIMARY: (String) => (UserId,) = {
+        sqlite "select user_id from members where is_primary and org_id > 0 and user_id in (select value from json_each('[' || $1 || ']'))"
+        postgres "select user_id from members where is_primary and org_id > 0 and user_id = any (cast(string_to_array($1, ',') as bigint[]))"
+    };
     DELETE_RESETS: (String) => () = {
         sqlite "delete from password_resets where user_id in (select value from json_each('[' || $1 || ']'))"
         postgres "delete from password_resets where user_id = any (cast(string_to_array($1, ',') as bigint[]))"
@@ -246,6 +254,24 @@ pub(super) async fn unindex(tx: &mut Tx, org: OrgId, ids: String) -> Result<()> 
         tx.run(UNINDEX, (org, ids)).await?;
     }
     Ok(())
+}
+/// Those of the persons who are members.
+pub(super) async fn list_live_users(db: &mut impl Read, org: OrgId, users: String) -> Result<Vec<UserId>> {
+    Ok(db
+        .all(LIVE_USERS, (org, users))
+        .await?
+        .into_iter()
+        .map(|row| row.0)
+        .collect())
+}
+/// Those of the persons who have a primary organization.
+pub(super) async fn list_with_primary(db: &mut impl Read, users: String) -> Result<Vec<UserId>> {
+    Ok(db
+        .all(WITH_PRIMARY, (users,))
+        .await?
+        .into_iter()
+        .map(|row| row.0)
+        .collect())
 }
 pub(super) async fn lock_users(tx: &mut Tx, users: String) -> Result<()> {
     tx.all(LOCK_USERS, (users,)).await?;

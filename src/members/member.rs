@@ -12,6 +12,7 @@ use super::{
     assignment::{self, Assignment},
     guard::{self, Deed, Standing},
     list::Counts,
+    mass_store,
     store::{self, CountRow, Due},
 };
 use crate::{
@@ -153,6 +154,8 @@ pub struct Imported {
     pub is_suspended: bool,
     /// The groups.
     pub groups: Vec<GroupId>,
+    /// When the membership ends by itself.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Who is to be changed, and which version of them the caller has seen.
@@ -269,6 +272,32 @@ pub async fn ends_sessions(db: &mut impl Read, member: &Member, now: Timestamp) 
     Ok(elsewhere == 0 && member.enterprise_role.is_none())
 }
 
+/// Why nobody becomes Org Admin until a date where there is none without one.
+const FIRST_ADMIN_ENDS: &str =
+    "The first Org Admin of an organization cannot have an end date. Add one without an end date first.";
+
+/// How many Org Admins act without an end date.
+pub async fn count_steady_admins(db: &mut impl Read, org: OrgId) -> Result<i64> {
+    mass_store::count_steady(db, org).await
+}
+
+/// Holds the accounts of some persons for this transaction.
+pub(super) async fn lock_users(tx: &mut Tx, users: &[UserId]) -> Result<()> {
+    mass_store::lock_users(tx, mass_store::text(users.iter().map(|user| user.raw()))).await
+}
+
+/// Ends the links by which some persons could set a password.
+pub(super) async fn end_resets(tx: &mut Tx, users: &[UserId]) -> Result<()> {
+    mass_store::delete_resets(tx, mass_store::text(users.iter().map(|user| user.raw()))).await
+}
+
+/// Those of some persons who have a live membership in the organization, and those who have a primary organization anywhere.
+pub async fn standing_of(db: &mut impl Read, org: OrgId, users: &[UserId]) -> Result<(Vec<UserId>, Vec<UserId>)> {
+    let ids = mass_store::text(users.iter().map(|user| user.raw()));
+    let live = mass_store::list_live_users(db, org, ids.clone()).await?;
+    Ok((live, mass_store::list_with_primary(db, ids).await?))
+}
+
 /// Makes a person a member; a person who had left begins a new membership.
 pub async fn join(tx: &mut Tx, by: &Actor, org: OrgId, new: NewMember<'_>, now: Timestamp) -> Result<MemberId> {
     lock_live(tx, org).await?;
@@ -280,9 +309,7 @@ pub async fn join(tx: &mut Tx, by: &Actor, org: OrgId, new: NewMember<'_>, now: 
     let id = MemberId::from_raw(org.row(orgs::next_id(tx, org, 1).await?));
     if new.role == Role::Administrator && new.expires_at.is_some() && store::count_other_admins(tx, org, id).await? == 0
     {
-        return Err(Error::conflict(
-            "The first Org Admin of an organization cannot have an end date. Add one without an end date first.",
-        ));
+        return Err(Error::conflict(FIRST_ADMIN_ENDS));
     }
     let is_primary = !store::has_primary(tx, new.user).await?;
     let row = (
@@ -346,6 +373,10 @@ pub async fn join_many(
         return Ok(Vec::new());
     }
     lock_live(tx, org).await?;
+    let ends = |person: &Imported| person.role == Role::Administrator && person.expires_at.is_some();
+    if people.iter().any(ends) && count_steady_admins(tx, org).await? == 0 {
+        return Err(Error::conflict(FIRST_ADMIN_ENDS));
+    }
     let acting = people.iter().filter(|person| !person.is_suspended).count() as i64;
     keep_within_seats(tx, org, acting).await?;
     let first = orgs::next_id(tx, org, count).await?;
@@ -376,7 +407,7 @@ pub async fn join_many(
             person.joined_at,
             person.last_active_at.unwrap_or_default(),
             person.context_at,
-            None,
+            person.expires_at,
         ));
     }
     store::insert(tx, rows).await?;
@@ -394,6 +425,9 @@ pub async fn join_many(
             if !person.groups.is_empty() {
                 let names: Vec<_> = person.groups.iter().filter_map(|group| names.get(group)).collect();
                 after["groups"] = json!(names);
+            }
+            if let Some(end) = person.expires_at {
+                after["expires_at"] = json!(end.to_string());
             }
             Entry::done(
                 Action::MemberCreate,

@@ -370,6 +370,8 @@ pub struct Index {
     pub invites_href: String,
     /// Where a person is added.
     pub new_href: String,
+    /// Where a file of people is imported.
+    pub import_href: String,
     /// What was searched.
     pub q: String,
     /// The states with their counts.
@@ -590,6 +592,7 @@ impl Index {
             may_create: viewer.may_manage,
             invites_href: by.path("/invites"),
             new_href: by.path("/members/new"),
+            import_href: by.path("/imports/new"),
             q: typed.to_owned(),
             statuses: vec![
                 seg("all", "All", None),

@@ -84,6 +84,11 @@ pub async fn has_token(req: &HttpRequest, app: &App, body: &[u8], open: bool) ->
             .find(|(name, _)| name == FIELD)
             .map(|(_, value)| value.into_owned()),
     };
+    is_token(req, app, given.as_deref(), open)
+}
+
+/// Whether a text is the token of the request's session, or of its browser before sign-in, see [`has_token`].
+pub fn is_token(req: &HttpRequest, app: &App, given: Option<&str>, open: bool) -> bool {
     let Some(given) = given else { return false };
     let is = |expected: String| secret::same(given.as_bytes(), expected.as_bytes());
     let session = session_binding(req);

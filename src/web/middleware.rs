@@ -28,6 +28,7 @@ use super::{
     request::{Ctx, Hx, NewCookies, Trace, client_ip},
     respond::Refusal,
     routes::{Needs, PANICKED},
+    spool,
 };
 use crate::{
     access::{Explanation, Person, session},
@@ -420,6 +421,9 @@ async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<By
     if route.needs != Needs::Nothing && Person::of(req.request()).is_none() {
         return Err(Error::SignedOut);
     }
+    if route.spools {
+        return spool(req, app, sent, route).await;
+    }
     let body = tokio::time::timeout(app.settings.body_timeout, read_body(req, sent, route.body))
         .await
         .map_err(|_| Error::TooSlow)??;
@@ -427,6 +431,32 @@ async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<By
         return Err(Error::CrossSite);
     }
     Ok(body)
+}
+
+/// The body of a route whose files go to disk: the form waits beside the request, and nothing is left of the body. It may take
+/// as much longer to arrive as it is larger than an ordinary one, within reason.
+async fn spool(
+    req: &ServiceRequest,
+    app: &App,
+    sent: &mut Payload,
+    route: &super::routes::Route,
+) -> Result<BytesMut, Error> {
+    const LONGER: u32 = 6;
+    let shared = spool::Shared::of(sent);
+    let reading = spool::read(req.headers(), shared.clone(), route.body, &["text"]);
+    let form = tokio::time::timeout(app.settings.body_timeout * LONGER, reading).await;
+    shared.give_back(sent);
+    let form = form.map_err(|_| Error::TooSlow)??;
+    let header = req
+        .headers()
+        .get(csrf::HEADER)
+        .map(|value| value.to_str().unwrap_or_default());
+    let given = header.or_else(|| form.has(csrf::FIELD).then(|| form.text(csrf::FIELD)));
+    if !csrf::is_token(req.request(), app, given, route.needs == Needs::Nothing) {
+        return Err(Error::CrossSite);
+    }
+    req.extensions_mut().insert(form);
+    Ok(BytesMut::new())
 }
 
 /// Whether a path, its percent-escapes read, is text: UTF-8 without NUL.

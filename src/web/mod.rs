@@ -15,6 +15,7 @@ pub mod middleware;
 pub mod request;
 pub mod respond;
 pub mod routes;
+pub mod spool;
 pub mod turns;
 pub mod upload;
 pub mod xlsx;

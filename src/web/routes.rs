@@ -72,6 +72,8 @@ pub enum Target {
     Organization,
     /// `{job}`, an act on many at once.
     Job,
+    /// `{import}`, a file of people that the caller has uploaded.
+    Import,
     /// `{view}`, a saved view of the members table.
     View,
     /// `{request}`, for a higher limit.
@@ -100,6 +102,8 @@ pub struct Route {
     pub target: Target,
     /// The largest body it reads, in bytes.
     pub body: usize,
+    /// Whether its files go to disk while they arrive ([`super::spool`]); `body` is then what each of them may have.
+    pub spools: bool,
     /// What it records when it changes something.
     pub records: Option<Action>,
     mount: Mount,
@@ -197,6 +201,7 @@ where
         needs: Needs::Nothing,
         target: Target::None,
         body: FORM_BODY,
+        spools: false,
         records: None,
         mount,
     }
@@ -276,6 +281,12 @@ impl Route {
     #[must_use]
     pub fn body(mut self, bytes: usize) -> Self {
         self.body = bytes;
+        self
+    }
+    /// Takes files of at most so many bytes, which go to disk while they arrive.
+    #[must_use]
+    pub fn spools(mut self, bytes: usize) -> Self {
+        (self.body, self.spools) = (bytes, true);
         self
     }
     /// Records this action when it changes something.

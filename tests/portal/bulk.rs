@@ -50,6 +50,7 @@ async fn crowd(portal: &Portal, org: &Org, size: usize) -> Vec<MemberId> {
     let now = portal.clock.now();
     let mut people: Vec<Imported> = (0..size)
         .map(|n| Imported {
+            expires_at: None,
             user: UserId::from_raw(0),
             email: Address::parse(&format!("p{n}@{}.example", org.slug)).expect("an address"),
             name: format!("Person {n:04}"),

@@ -920,6 +920,7 @@ async fn import(portal: &Portal, org: &Org, size: usize) -> Vec<MemberId> {
         .iter()
         .zip(users)
         .map(|(email, user)| Imported {
+            expires_at: None,
             user,
             email: email.clone(),
             name: "Pat Doe".to_owned(),

@@ -19,6 +19,7 @@ mod enterprise;
 mod groups;
 mod guide;
 mod house;
+mod imports;
 mod invitations;
 mod limits;
 mod matrix;

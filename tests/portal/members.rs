@@ -242,6 +242,7 @@ async fn crowd(portal: &Portal, org: &Org, size: usize) -> Vec<(MemberId, Import
         let name = format!("{} {}", first[n % first.len()], last[(n / 3) % last.len()]);
         let email = Address::parse(&format!("p{n}@{}.example", org.slug)).expect("an address");
         people.push(Imported {
+            expires_at: None,
             user: UserId::from_raw(0),
             email,
             name,

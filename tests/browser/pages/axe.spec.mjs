@@ -159,6 +159,29 @@ test("bulk: selection, dry run, result, saved views", async ({ me, accounts, sig
   await visit(me, members.replace(/members$/, "views"), "views-saved");
 });
 
+test("import: file, columns, check, result", async ({ me, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  const imports = me.page.url().replace(/\?.*/, "").replace(/members$/, "imports");
+  await visit(me, `${imports}/new`, "import-new");
+  await me.hands.activate(me.page.getByRole("button", { name: "Continue" }));
+  await expect(me.page.getByText("Choose a file, or paste its lines below.")).toBeVisible();
+  await inspect(me, "import-refused");
+  const lines = ["email,name,role,groups", "ines.novak@kestrel.example,Inês Novák,Member,Engineering", `${admin.email},Me,,`, "noor at kestrel,Noor,Emperor,Nowhere"];
+  await me.hands.fill(me.page.getByLabel("Or paste its lines"), lines.join("\n"));
+  await me.hands.activate(me.page.getByRole("button", { name: "Continue" }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "What the columns hold" })).toBeVisible();
+  await inspect(me, "import-columns");
+  await me.hands.activate(me.page.getByRole("button", { name: "Check all lines" }));
+  await expect(me.page.getByText("1 person can be brought in")).toBeVisible();
+  await inspect(me, "import-check");
+  await me.hands.activate(me.page.getByRole("button", { name: "Import 1 person" }));
+  await expect(me.page.getByText("1 person was invited.")).toBeVisible();
+  await inspect(me, "import-result");
+  await visit(me, `${imports}/new`, "import-new-with-list");
+});
+
 test("invites: table, bulk window, preview, result", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);

@@ -302,6 +302,12 @@ fn example(route: &Route) -> Option<Example> {
             (B::Later, &[("invitation", "{invitation}")])
         }
         ("POST", path) if path.starts_with("/o/{org}/bulk/") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/imports") => (B::Nothing, &[("text", "email\nnew@{word}-guests.example")]),
+        ("POST", "/o/{org}/imports/{import}/check") => {
+            (B::Nothing, &[("head", "1"), ("column", "email"), ("role", "member")])
+        }
+        ("POST", "/o/{org}/imports/{import}/run") => (B::Nothing, &[("bad", "skip")]),
+        ("POST", "/o/{org}/imports/{import}/stop" | "/o/{org}/imports/{import}/deletion") => (B::Nothing, &[]),
         ("POST", "/o/{org}/views") => (B::Nothing, &[("name", "Viewers"), ("list", "role=viewer")]),
         ("POST", "/o/{org}/views/{view}") => (B::Nothing, &[("name", "Readers")]),
         ("POST", "/o/{org}/views/{view}/deletion") => (B::Nothing, &[]),
@@ -362,7 +368,16 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 16] = [
+const UNRECORDED: [(&str, &str); 19] = [
+    (
+        "/o/{org}/imports",
+        "it keeps a file for oneself for a day; importing it is recorded",
+    ),
+    ("/o/{org}/imports/{import}/check", DRY),
+    (
+        "/o/{org}/imports/{import}/deletion",
+        "it throws away what nobody was brought in from",
+    ),
     ("/me/notifications/read", "a mark for oneself"),
     ("/me/notifications/{notification}/read", "a mark for oneself"),
     ("/o/{org}/getting-started/dismissal", "it puts a card away, for oneself"),
@@ -640,6 +655,14 @@ async fn act(
             overseer.user.to_string()
         }
         (Target::View, Some(user)) => world::view(portal, &stage.site.org, user, "own").await,
+        (Target::Import, Some(user)) => {
+            let state = match route.path.rsplit('/').next() {
+                Some("run") => 4,
+                Some("stop") => 5,
+                _ => 2,
+            };
+            world::import(portal, &stage.site.org, user, state).await
+        }
         (Target::Job, _) => {
             let family = route.path.split('/').nth(4).unwrap_or_default();
             let kind = match family {
@@ -687,6 +710,7 @@ async fn act(
         .replace("{role}", &site.role)
         .replace("{job}", &own)
         .replace("{view}", &own)
+        .replace("{import}", &own)
         .replace("{batch}", &site.batch)
         .replace("{request}", &site.request);
     let version = texts(&portal.app.db, "select cast(version as text) from enterprise")

@@ -13,8 +13,8 @@ use muster::{
     clock::Timestamp,
     groups,
     ids::{
-        BatchId, GroupId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, RoleId, SessionId,
-        UserId, ViewId,
+        BatchId, GroupId, ImportId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, RoleId,
+        SessionId, UserId, ViewId,
     },
     invitations::{self, Desk, Terms},
     limits::{
@@ -243,6 +243,12 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
             session,
             notification: String::new(),
         });
+    }
+    // Everybody has an upload of their own in both organizations, whether or not they get to see it.
+    for site in [&own, &foreign] {
+        for user in callers.iter().filter_map(|caller| caller.user).chain([site.user]) {
+            import(&portal, &site.org, user, 2).await;
+        }
     }
     let mail = some_mail(&portal, &own.org).await;
     let asset = muster::web::assets::url("app.css")
@@ -608,6 +614,32 @@ pub async fn view(portal: &Portal, org: &Org, user: UserId, name: &str) -> Strin
     ViewId::from_raw(id).to_string()
 }
 
+/// An import of the person in the organization, as far as `state`; its id.
+pub async fn import(portal: &Portal, org: &Org, user: UserId, state: i64) -> String {
+    let id = org.id.row(800_000 + user.raw());
+    let (org, user, now) = (org.id.raw(), user.raw(), portal.clock.now().micros());
+    let db = &portal.app.db;
+    let plan = r#"{"head":true,"columns":["email"],"way":"invite"}"#;
+    let (counts, head, cell) = (r#"{"1":1}"#, r#"["email"]"#, format!(r#"["new-{id}@guests.example"]"#));
+    for text in [
+        format!("delete from import_rows where import_id = {id}"),
+        format!("delete from import_verdicts where import_id = {id}"),
+        format!("delete from imports where id = {id}"),
+        format!(
+            "insert into imports (id, org_id, user_id, actor_name, ip, agent, request_id, state, name, width, total, plan, counts, round, created_at)
+             values ({id}, {org}, {user}, 'Robin', '', '', '', {state}, 'people.csv', 1, 2, '{plan}', '{counts}', 1, {now})"
+        ),
+        format!("insert into import_rows (import_id, n, org_id, line, cells) values ({id}, 1, {org}, 1, '{head}'), ({id}, 2, {org}, 2, '{cell}')"),
+        format!(
+            "insert into import_verdicts (import_id, round, n, org_id, line, email, email_key, verdict, note)
+             values ({id}, 1, 2, {org}, 2, 'new-{id}@guests.example', 'new-{id}@guests.example', 1, '')"
+        ),
+    ] {
+        raw(db, &text).await;
+    }
+    ImportId::from_raw(id).to_string()
+}
+
 /// The token of a reset of the person's password.
 pub async fn reset(portal: &Portal, user: UserId) -> String {
     let now = portal.clock.now();
@@ -730,6 +762,20 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             pick(&site.request, &other.request, LimitRequestId::from_raw(raw).to_string()),
         ),
         Target::Job => ("{job}", pick(&site.job, &other.job, JobId::from_raw(raw).to_string())),
+        Target::Import => {
+            let own = caller
+                .user
+                .map(|user| ImportId::from_raw(site.org.id.row(800_000 + user.raw())).to_string());
+            let foreign = other.org.id.row(800_000 + other.user.raw());
+            (
+                "{import}",
+                pick(
+                    own.as_ref().unwrap_or(&ImportId::from_raw(raw).to_string()),
+                    &ImportId::from_raw(foreign).to_string(),
+                    ImportId::from_raw(raw).to_string(),
+                ),
+            )
+        }
         Target::View => {
             let own = caller
                 .user

@@ -128,6 +128,14 @@ impl Client {
             .await
     }
 
+    /// Sends a file as a form does.
+    pub async fn upload(&self, path: &str, name: &str, bytes: &[u8]) -> Answer {
+        let token = self.csrf().await;
+        let (kind, body) = super::multipart(&[("csrf", &token)], Some(("file", name, bytes)));
+        let request = self.request(Method::POST, path).header("content-type", kind).body(body);
+        self.send(request).await
+    }
+
     async fn form(&self, path: &str, fields: &[(&str, &str)], htmx: bool) -> Answer {
         let token = self.csrf().await;
         let mut all = vec![("csrf", token.as_str())];

@@ -1,0 +1,329 @@
+//! Judging the lines of an import and bringing its people in, some hundreds in a transaction, with the right of whoever ordered it asked
+//! again for each of them. The place is kept in the same transaction, so a restart goes on from there.
+//!
+//! "All or nothing" is one transaction: its lines are judged anew in it, and one that has become impossible since the check rolls
+//! everything back. The lines are then judged once more, so that the page shows which.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    import::{Counts, Import, State},
+    judge::{self, Sentence},
+    plan::Plan,
+    row::Wanted,
+    store,
+    verdict::Verdict,
+};
+use crate::{
+    access::{
+        Can,
+        permission::{InviteCreate, LimitSet, MemberManage},
+        resumed,
+    },
+    app::App,
+    audit::Actor,
+    clock::Timestamp,
+    db::Tx,
+    error::{Error, Result},
+    ids::{ImportId, InvitationId, MemberId, OrgId},
+    invitations::{self, Desk, bulk},
+    limits::{Wish, promised},
+    mail::address::Address,
+    members::addition::{self, NewPerson},
+};
+
+/// How many lines are judged in one transaction.
+const JUDGED: i64 = 1_000;
+/// How many people are brought in by one transaction.
+pub const BROUGHT: i64 = 500;
+/// How often a part is tried that somebody else's change has crossed.
+const TRIES: usize = 3;
+/// The shortest pause between two transactions.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Somebody who comes in.
+type Coming = (Address, Wanted);
+
+/// Whether "all or nothing" can still be all.
+#[derive(Debug, PartialEq, Eq)]
+enum Went {
+    On,
+    /// A line of a whole has become impossible.
+    Amiss(String),
+}
+
+/// Works on every open import until none is left, one transaction for each in turn. Returns how many transactions there were.
+pub async fn run_all(app: &App, stop: &CancellationToken) -> Result<usize> {
+    let mut count = 0;
+    loop {
+        let open = store::list_open(&mut app.db.read()).await?;
+        if open.is_empty() {
+            return Ok(count);
+        }
+        for (org, id) in open {
+            if stop.is_cancelled() {
+                return Ok(count);
+            }
+            let watch = app.stopwatch();
+            run_once(app, org, id).await?;
+            count += 1;
+            // Others get as much of the database's one writer as the import has had.
+            tokio::time::sleep(watch.elapsed().max(PAUSE)).await;
+        }
+    }
+}
+
+/// One transaction of an import. A refusal ends it, with its reason; a fault of ours does too, so that it is not tried for ever.
+pub async fn run_once(app: &App, org: OrgId, id: ImportId) -> Result<()> {
+    let mut tries = 0;
+    let note = loop {
+        tries += 1;
+        match part(app, org, id).await {
+            Ok(()) => return Ok(()),
+            Err(Error::Busy) => return Err(Error::Busy),
+            Err(Error::Conflict(_)) if tries < TRIES => {}
+            Err(Error::Internal(inner)) => {
+                tracing::error!(%inner, import = %id, "an import was stopped");
+                break "Something went wrong on our side. Who was brought in stays.".to_owned();
+            }
+            Err(error) => break format!("Stopped: {error}"),
+        }
+    };
+    let mut tx = app.db.write().await?;
+    if let Some(import) = store::lock(&mut tx, org, id).await? {
+        store::stop(&mut tx, &import, &note, app.clock.now()).await?;
+    }
+    tx.commit().await
+}
+
+async fn part(app: &App, org: OrgId, id: ImportId) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let Some(mut import) = store::lock(&mut tx, org, id)
+        .await?
+        .filter(|import| import.state.is_open())
+    else {
+        return Ok(());
+    };
+    let by = proof(&mut tx, app, &import, now).await?;
+    if import.state == State::Running && import.plan().whole {
+        return match whole(&mut tx, app, &by, &mut import, now).await? {
+            Went::On => tx.commit().await,
+            Went::Amiss(note) => {
+                drop(tx); // nothing of it stays
+                again(app, &import, &note).await
+            }
+        };
+    }
+    step(&mut tx, app, &by, &mut import, now).await?;
+    tx.commit().await
+}
+
+/// The present right of whoever ordered the import.
+async fn proof(tx: &mut Tx, app: &App, import: &Import, now: Timestamp) -> Result<Can<InviteCreate>> {
+    let who = (import.user_id, import.actor_name.as_str());
+    let actor = if import.user_id.raw() == 0 {
+        Actor::operator(&app.keys)
+    } else {
+        Actor::client(&app.keys, Some(who), &import.ip, &import.agent, &import.request_id)
+    };
+    resumed(tx, actor, import.user_id, import.org_id, now).await
+}
+
+/// Works an import off at once, in the caller's transaction; what is to be whole and is not leaves it unfinished, see [`undone`].
+pub async fn finish(
+    tx: &mut Tx,
+    app: &App,
+    by: &Can<InviteCreate>,
+    import: &mut Import,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    match whole(tx, app, by, import, now).await? {
+        Went::On => Ok(None),
+        Went::Amiss(note) => Ok(Some(note)),
+    }
+}
+
+async fn whole(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Import, now: Timestamp) -> Result<Went> {
+    while import.state.is_open() {
+        if let Went::Amiss(note) = step(tx, app, by, import, now).await? {
+            return Ok(Went::Amiss(note));
+        }
+    }
+    Ok(Went::On)
+}
+
+/// Judges the lines of a whole again that could not be brought in; the caller's transaction is gone.
+pub async fn again(app: &App, import: &Import, note: &str) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    let plan = Plan {
+        whole: false,
+        ..import.plan()
+    };
+    store::set_checking(
+        &mut tx,
+        (import.org_id, import.id),
+        &serde_json::to_string(&plan)?,
+        note,
+    )
+    .await?;
+    tx.commit().await
+}
+
+const fn desk(app: &App) -> Desk<'_> {
+    Desk {
+        keys: &app.keys,
+        has_mail: app.sender.post.is_some(),
+        most_pending: app.settings.invites_pending,
+    }
+}
+
+/// The next lines.
+async fn step(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Import, now: Timestamp) -> Result<Went> {
+    let runs = import.state == State::Running;
+    let most = if runs { BROUGHT } else { JUDGED };
+    let plan = import.plan();
+    let desk = desk(app);
+    if !runs {
+        store::forget_rounds(tx, import).await?;
+    }
+    let after = import.place.max(import.first(&plan));
+    let rows = store::list_rows(tx, import.org_id, import.id, after, most).await?;
+    let is_last = (rows.len() as i64) < most;
+    if !rows.is_empty() {
+        if runs {
+            // What is judged now stays true until it is done.
+            crate::members::member::lock_live(tx, import.org_id).await?;
+        }
+        let terms = judge::terms(tx, by, &plan, now).await?;
+        // What was judged in earlier parts is not in the database yet while lines are only checked.
+        let mut counts = Counts::of(import);
+        let before = if runs { Counts::default() } else { counts.clone() };
+        let mut sentences = judge::judge(tx, by, &terms, import, &rows, (&before, desk.most_pending), now).await?;
+        if runs {
+            if plan.whole
+                && let Some(bad) = sentences.iter().find(|one| one.verdict.is_bad())
+            {
+                return Ok(Went::Amiss(format!(
+                    "Nothing was changed. Since the check line {} has become impossible: {}",
+                    crate::web::filters::number(bad.line),
+                    bad.note
+                )));
+            }
+            import.changed += bring(tx, &desk, by, &mut sentences, now).await?;
+        }
+        counts.add(judge::count(&sentences));
+        import.counts = counts.text()?;
+        import.place = rows.last().map_or(import.place, |row| row.n);
+        let verdicts = sentences
+            .into_iter()
+            .map(|one| {
+                let key = one
+                    .address
+                    .as_ref()
+                    .map_or_else(String::new, |address| address.key().to_owned());
+                let verdict = one.verdict as i64;
+                (
+                    import.id,
+                    import.round,
+                    one.n,
+                    import.org_id,
+                    one.line,
+                    one.email,
+                    key,
+                    verdict,
+                    one.note,
+                )
+            })
+            .collect();
+        store::put_verdicts(tx, verdicts).await?;
+    }
+    if is_last {
+        import.state = if runs { State::Done } else { State::Checked };
+        import.finished_at = runs.then_some(now);
+    }
+    store::advance(tx, import).await?;
+    Ok(Went::On)
+}
+
+fn crossed() -> Error {
+    Error::conflict("Somebody changed one of these people at the same moment.")
+}
+
+/// Invites and adds those who are ready; how many that were.
+async fn bring(
+    tx: &mut Tx,
+    desk: &Desk<'_>,
+    by: &Can<InviteCreate>,
+    sentences: &mut [Sentence],
+    now: Timestamp,
+) -> Result<i64> {
+    let (mut to_invite, mut to_add): (Vec<Coming>, Vec<Coming>) = (Vec::new(), Vec::new());
+    for one in sentences {
+        let (Some(address), Some(wanted)) = (&one.address, one.wanted.take()) else {
+            continue;
+        };
+        match one.verdict {
+            Verdict::Invite => to_invite.push((address.clone(), wanted)),
+            _ => to_add.push((address.clone(), wanted)),
+        }
+    }
+    let count = to_invite.len() + to_add.len();
+    invite(tx, desk, by, to_invite, now).await?;
+    add(tx, desk, by, to_add, now).await?;
+    Ok(count as i64)
+}
+
+async fn invite(
+    tx: &mut Tx,
+    desk: &Desk<'_>,
+    by: &Can<InviteCreate>,
+    people: Vec<Coming>,
+    now: Timestamp,
+) -> Result<()> {
+    let terms: Vec<invitations::Terms> = people
+        .iter()
+        .map(|(_, wanted)| invitations::Terms {
+            role: wanted.role,
+            groups: wanted.groups.clone(),
+            member_until: wanted.until,
+        })
+        .collect();
+    let wanted: Vec<_> = people.iter().map(|(address, _)| address).zip(&terms).collect();
+    let made = bulk::invite_each(tx, by, desk, &wanted, now).await?;
+    let mut wishes: Vec<(InvitationId, Wish)> = Vec::new();
+    for ((_, wanted), (verdict, id)) in people.into_iter().zip(made) {
+        let id = id.filter(|_| verdict == bulk::Verdict::Invited).ok_or_else(crossed)?;
+        wishes.extend(wanted.wish.map(|wish| (id, wish)));
+    }
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    promised::promise(tx, &by.also::<LimitSet>()?, &wishes).await
+}
+
+async fn add(tx: &mut Tx, desk: &Desk<'_>, by: &Can<InviteCreate>, people: Vec<Coming>, now: Timestamp) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let new = people.iter().map(|(address, wanted)| NewPerson {
+        email: address.clone(),
+        // Whoever has an account keeps its name.
+        name: wanted.name.clone(),
+        role: wanted.role,
+        groups: wanted.groups.clone(),
+        until: wanted.until,
+    });
+    let added = addition::add_many(tx, &by.also::<MemberManage>()?, desk.keys, new.collect(), now).await?;
+    let wishes: Vec<(MemberId, &str, &Wish)> = people
+        .iter()
+        .zip(&added)
+        .filter_map(|((_, wanted), added)| Some((added.id, added.name.as_str(), wanted.wish.as_ref()?)))
+        .collect();
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    promised::set_for_new(tx, &by.also::<LimitSet>()?, &wishes, now).await
+}
