@@ -13,6 +13,8 @@ mod house;
 mod load;
 #[path = "../../portal/support/page.rs"]
 mod page;
+#[path = "../../portal/support/picture.rs"]
+mod picture;
 mod receiver;
 #[path = "../../portal/support/seed.rs"]
 mod seed;
@@ -26,6 +28,7 @@ pub use house::House;
 pub use load::{INVITES, Load, PLACES, Pen, Tally};
 use muster::{app::App, clock::Clock};
 pub use page::{Page, Row};
+pub use picture::multipart;
 pub use receiver::Receiver;
 pub use seed::{Mail, Org, Someone};
 pub use server::{Ended, Server, signal};
