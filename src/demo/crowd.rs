@@ -4,7 +4,7 @@ use super::{ENTERPRISE, KESTREL, KESTREL_DOMAIN, PASSWORD, SUPPORT, SignIn, ZONE
 use crate::{
     access::{
         self, EnterpriseRole, Role,
-        permission::{GroupManage, MemberDisable},
+        permission::{GroupManage, LimitDefault, MemberDisable},
     },
     audit::Actor,
     auth::account::{self, NewAccount, Proof},
@@ -13,6 +13,11 @@ use crate::{
     error::{Error, Result},
     groups::{self, Kind},
     ids::{GroupId, MemberId, OrgId, UserId},
+    limits::{
+        Choice, Enforcement, Value,
+        amount::Amount,
+        defaults::{self, Defaults, GroupWish},
+    },
     mail::address::Address,
     members::member::{self, Imported},
     orgs::{self, NewOrg},
@@ -172,6 +177,14 @@ async fn found(tx: &mut Tx, by: &Actor, count: u32, then: Timestamp) -> Result<V
         for (name, kind, _) in wanted {
             groups.push(groups::create(tx, &by, name, *kind, then).await?);
         }
+        let by = by.also::<LimitDefault>()?;
+        defaults::set(tx, &by, &both(250, 25), 0, false, then).await?;
+        let wish = GroupWish {
+            each: both(400, 40),
+            together: both(1_000_000, 100_000),
+            priority: 1,
+        };
+        defaults::set_group(tx, &by, groups[0], &wish, 1, then).await?;
         places.push(Place {
             id,
             number,
@@ -180,6 +193,15 @@ async fn found(tx: &mut Tx, by: &Actor, count: u32, then: Timestamp) -> Result<V
         });
     }
     Ok(places)
+}
+
+/// Credits of a month and of a day.
+const fn both(month: u32, day: u32) -> Defaults {
+    Defaults {
+        month: Choice::Set(Value::Amount(Amount::credits(month))),
+        day: Choice::Set(Value::Amount(Amount::credits(day))),
+        enforcement: Enforcement::Hard,
+    }
 }
 
 /// Who has come so far.
