@@ -58,7 +58,8 @@ export class Keyboard {
     await this.reach(locator);
     await this.page.keyboard.press("ControlOrMeta+A");
     // A line break in a paste must not press Enter.
-    if (text.includes("\n")) await this.page.keyboard.insertText(text);
+    if (!text) await this.page.keyboard.press("Delete");
+    else if (text.includes("\n")) await this.page.keyboard.insertText(text);
     else await this.page.keyboard.type(text);
   }
 
