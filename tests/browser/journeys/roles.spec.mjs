@@ -119,7 +119,9 @@ test("an Enterprise Administrator grants a role over the enterprise and revokes 
   await signIn(me, boss);
   await steps.fromUserMenu(me, boss.name, "Enterprise Portal");
   const sidebar = me.page.getByRole("navigation", { name: "Enterprise Portal" });
-  if (!(await sidebar.isVisible())) await me.hands.activate(me.page.getByRole("button", { name: "Menu" }));
+  const menu = me.page.getByRole("button", { name: "Menu" });
+  await expect(sidebar.or(menu).first()).toBeVisible(); // the page before is gone
+  if (!(await sidebar.isVisible())) await me.hands.activate(menu);
   await me.hands.activate(sidebar.getByRole("link", { name: "Roles" }));
   await me.hands.fill(me.page.getByLabel("Email", { exact: true }), developer.email);
   await me.hands.choose(me.page.getByLabel("Role", { exact: true }), "Enterprise Auditor");
