@@ -20,6 +20,7 @@ use actix_web::{
     web::{Data, PayloadConfig},
 };
 use ipnet::IpNet;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
     clock::Clock,
     db::Db,
     error::{Error, Result},
+    invitations::Desk,
     mail::outbox::Sender,
     members,
     secret::{Keys, Secret},
@@ -189,6 +191,43 @@ impl App {
             presence: members::presence::Presence::default(),
             panics: AtomicU64::new(0),
         })
+    }
+    /// What inviting takes besides the database.
+    pub const fn desk(&self) -> Desk<'_> {
+        Desk {
+            keys: &self.keys,
+            has_mail: self.sender.post.is_some(),
+            most_pending: self.settings.invites_pending,
+        }
+    }
+    /// Gives everything that is open one turn after the other, until nothing is open or it is told to stop; how many turns there were. Between
+    /// two of them others get as much of the database's one writer as the turn has had, for ten milliseconds at least.
+    pub async fn in_turns<T, O, D>(
+        &self,
+        stop: &CancellationToken,
+        open: impl Fn() -> O,
+        turn: impl Fn(T) -> D,
+    ) -> Result<usize>
+    where
+        O: Future<Output = Result<Vec<T>>>,
+        D: Future<Output = Result<()>>,
+    {
+        let mut count = 0;
+        loop {
+            let open = open().await?;
+            if open.is_empty() {
+                return Ok(count);
+            }
+            for one in open {
+                if stop.is_cancelled() {
+                    return Ok(count);
+                }
+                let watch = self.stopwatch();
+                turn(one).await?;
+                count += 1;
+                tokio::time::sleep(watch.elapsed().max(Duration::from_millis(10))).await;
+            }
+        }
     }
     /// Measures how long something takes.
     pub fn stopwatch(&self) -> Instant {

@@ -57,6 +57,37 @@
     } else if (t.dataset.print != null) print();
   });
 
+  // What a row offers is a link to its page. Here it becomes a button with a menu of its own, copied into the cell when it is first wanted.
+  const upgrade = () =>
+    document.querySelectorAll("a[data-do]").forEach((a) => {
+      const b = document.createElement("button");
+      for (const { name, value } of a.attributes) b.setAttribute(name === "href" ? "data-at" : name, value);
+      b.type = "button";
+      b.setAttribute("popovertarget", "a" + b.id);
+      b.append(...a.childNodes);
+      a.replaceWith(b);
+    });
+  upgrade();
+  document.addEventListener("htmx:after:swap", upgrade);
+  const fit = (e) => {
+    const b = e.target.closest("button[data-do]");
+    if (!b || b.nextElementSibling) return;
+    const menu = document.getElementById("row-menu").content.firstElementChild.cloneNode(true),
+      may = b.dataset.do.split(" ");
+    menu.querySelectorAll("a, button").forEach((t) => {
+      const to = t.matches("a") ? "href" : "formaction",
+        what = t.getAttribute(to);
+      if (what && !may.includes(what)) return t.remove();
+      t.setAttribute(to, b.dataset.at + (what && "/" + what));
+      if (to !== "href") t.value = b.dataset.v;
+    });
+    if (!menu.querySelector(".danger")) menu.querySelector("hr").remove();
+    menu.id = "a" + b.id;
+    b.after(menu);
+  };
+  document.addEventListener("focusin", fit);
+  document.addEventListener("click", fit, true);
+
   // The menu of a table's row: what opens a dialog, and what is done at once and answered with the row.
   document.addEventListener("click", (e) => {
     const t = e.target.closest("tbody .menu :is(a[data-d], button[formaction]:not([hx-post]))");

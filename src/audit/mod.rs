@@ -173,6 +173,13 @@ impl Actor {
             ..self.clone()
         }
     }
+    /// Whoever ordered work that goes on without a request, as it was stored with the work; account 0 is the operator.
+    pub fn returned(keys: &Keys, who: (UserId, &str), ip: &str, agent: &str, request_id: &str) -> Self {
+        if who.0.raw() == 0 {
+            return Self::operator(keys);
+        }
+        Self::client(keys, Some(who), ip, agent, request_id)
+    }
     /// The operator at the command line.
     pub fn operator(keys: &Keys) -> Self {
         Self::inside(keys, ActorKind::Operator, "Operator", "cli")

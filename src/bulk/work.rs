@@ -1,7 +1,7 @@
 //! Doing an act on many: some hundreds in a transaction, with the right of whoever ordered it asked again for each of them, and a
 //! pause between, so that other writers get their turn. The place is kept in the same transaction, so a restart goes on from there.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -39,8 +39,6 @@ use crate::{
 pub const CHUNK: usize = 500;
 /// How many are written down in one transaction.
 const COLLECT: usize = 5_000;
-/// The shortest pause between two transactions.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// What was before, as an item keeps it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -89,25 +87,10 @@ impl Settled {
     }
 }
 
-/// Works on every open job until none is left: one transaction for each in turn. Returns how many transactions there were.
+/// Works on every open job until none is left. Returns how many transactions there were.
 pub async fn run_all(app: &App, stop: &CancellationToken) -> Result<usize> {
-    let mut count = 0;
-    loop {
-        let open = store::list_open(&mut app.db.read()).await?;
-        if open.is_empty() {
-            return Ok(count);
-        }
-        for job in open {
-            if stop.is_cancelled() {
-                return Ok(count);
-            }
-            let watch = app.stopwatch();
-            run_once(app, job.org_id, job.id).await?;
-            count += 1;
-            // Others get as much of the database's one writer as the job has had.
-            tokio::time::sleep(watch.elapsed().max(PAUSE)).await;
-        }
-    }
+    let open = || async { store::list_open(&mut app.db.read()).await };
+    app.in_turns(stop, open, |job| run_once(app, job.org_id, job.id)).await
 }
 
 /// One transaction of a job. A refusal ends the job, with its reason; a fault of ours does too, so that it is not tried for ever.
@@ -119,7 +102,7 @@ pub async fn run_once(app: &App, org: OrgId, id: JobId) -> Result<()> {
     };
     let worked = async {
         let by = proof(&mut tx, app, &job, now).await?;
-        step(&mut tx, &desk(app), &by, &mut job, now).await
+        step(&mut tx, &app.desk(), &by, &mut job, now).await
     };
     let note = match worked.await {
         Ok(()) => return tx.commit().await,
@@ -138,34 +121,17 @@ pub async fn run_once(app: &App, org: OrgId, id: JobId) -> Result<()> {
     tx.commit().await
 }
 
-const fn desk(app: &App) -> Desk<'_> {
-    Desk {
-        keys: &app.keys,
-        has_mail: app.sender.post.is_some(),
-        most_pending: app.settings.invites_pending,
-    }
-}
-
 /// The present right of whoever ordered the job.
 async fn proof(tx: &mut Tx, app: &App, job: &Job, now: Timestamp) -> Result<Can<MemberRead>> {
-    let actor = if job.user_id.raw() == 0 {
-        Actor::operator(&app.keys)
-    } else {
-        Actor::client(
-            &app.keys,
-            Some((job.user_id, &job.actor_name)),
-            &job.ip,
-            &job.agent,
-            &job.request_id,
-        )
-    };
+    let who = (job.user_id, job.actor_name.as_str());
+    let actor = Actor::returned(&app.keys, who, &job.ip, &job.agent, &job.request_id);
     resumed(tx, actor, job.user_id, job.org_id, now).await
 }
 
 /// Works a job off at once, in the caller's transaction.
 pub async fn finish<P>(tx: &mut Tx, app: &App, by: &Can<P>, mut job: Job, now: Timestamp) -> Result<Job> {
     while job.state.is_open() {
-        step(tx, &desk(app), by, &mut job, now).await?;
+        step(tx, &app.desk(), by, &mut job, now).await?;
     }
     Ok(job)
 }

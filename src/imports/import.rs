@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 pub use super::store::{BadRow, Import, Judged, State};
 use super::{
-    judge,
     plan::{Field, Plan, Way},
     reading::{self, Line, Refusal},
     store,
@@ -91,10 +90,6 @@ impl Import {
     /// What its columns hold, and how its people come in.
     pub fn plan(&self) -> Plan {
         serde_json::from_str(&self.plan).unwrap_or_default()
-    }
-    /// The place before the first line with a person.
-    pub fn first(&self, plan: &Plan) -> i64 {
-        i64::from(plan.head)
     }
     fn object(&self) -> Object {
         Object::new("import", self.id.raw(), self.name.clone())
@@ -372,11 +367,6 @@ async fn record(
 ) -> Result<()> {
     let entry = Entry::done(action, import.object(), Value::Null, after);
     audit::record(tx, by.actor(), Some(import.org_id), entry, now).await
-}
-
-/// Whether whoever has an account joins at once when others are invited.
-pub fn joins(by: &Can<InviteCreate>) -> bool {
-    judge::joins(by)
 }
 
 /// Forgets uploads that nobody went on with after a day, and finished ones after 30; what they did stands in the audit log.

@@ -136,6 +136,10 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The place before the first line with a person.
+    pub fn first(&self) -> i64 {
+        i64::from(self.head)
+    }
     /// What the first lines of a file suggest.
     pub fn suggest(lines: &[Vec<String>], width: usize) -> Self {
         let first: &[String] = lines.first().map_or(&[], Vec::as_slice);

@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::{
     forms::Rows,
-    import::{Counts, Import, Judged, Part, State, WHOLE, joins, too_long},
+    import::{Counts, Import, Judged, Part, State, WHOLE, too_long},
+    judge,
     plan::{Field, Plan, Way},
     reading,
     verdict::Verdict,
@@ -199,7 +200,7 @@ impl Columns {
             list: columns.collect(),
             may_add: by.may(Permission::MemberManage),
             adds: plan.way == Way::Add,
-            invited: if joins(by) {
+            invited: if judge::joins(by) {
                 "New addresses get an e-mail with a link. Whoever has an account here joins at once."
             } else {
                 "Everyone gets an e-mail with a link and joins by it."
@@ -309,7 +310,7 @@ impl Show {
         let (invited, joined) = counts.coming();
         let has_run = import.state.has_run();
         let is_checked = import.state == State::Checked;
-        let first = import.first(&plan);
+        let first = plan.first();
         let (total, done) = (import.total - first, (import.place - first).max(0));
         let summary = match import.state {
             State::Checked if counts.ready() == 0 => "Nobody can be brought in".to_owned(),

@@ -4,8 +4,6 @@
 //! "All or nothing" is one transaction: its lines are judged anew in it, and one that has become impossible since the check rolls
 //! everything back. The lines are then judged once more, so that the page shows which.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -40,8 +38,6 @@ const JUDGED: i64 = 1_000;
 pub const BROUGHT: i64 = 500;
 /// How often a part is tried that somebody else's change has crossed.
 const TRIES: usize = 3;
-/// The shortest pause between two transactions.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Somebody who comes in.
 type Coming = (Address, Wanted);
@@ -54,25 +50,10 @@ enum Went {
     Amiss(String),
 }
 
-/// Works on every open import until none is left, one transaction for each in turn. Returns how many transactions there were.
+/// Works on every open import until none is left. Returns how many transactions there were.
 pub async fn run_all(app: &App, stop: &CancellationToken) -> Result<usize> {
-    let mut count = 0;
-    loop {
-        let open = store::list_open(&mut app.db.read()).await?;
-        if open.is_empty() {
-            return Ok(count);
-        }
-        for (org, id) in open {
-            if stop.is_cancelled() {
-                return Ok(count);
-            }
-            let watch = app.stopwatch();
-            run_once(app, org, id).await?;
-            count += 1;
-            // Others get as much of the database's one writer as the import has had.
-            tokio::time::sleep(watch.elapsed().max(PAUSE)).await;
-        }
-    }
+    let open = || async { store::list_open(&mut app.db.read()).await };
+    app.in_turns(stop, open, |(org, id)| run_once(app, org, id)).await
 }
 
 /// One transaction of an import. A refusal ends it, with its reason; a fault of ours does too, so that it is not tried for ever.
@@ -124,15 +105,11 @@ async fn part(app: &App, org: OrgId, id: ImportId) -> Result<()> {
 /// The present right of whoever ordered the import.
 async fn proof(tx: &mut Tx, app: &App, import: &Import, now: Timestamp) -> Result<Can<InviteCreate>> {
     let who = (import.user_id, import.actor_name.as_str());
-    let actor = if import.user_id.raw() == 0 {
-        Actor::operator(&app.keys)
-    } else {
-        Actor::client(&app.keys, Some(who), &import.ip, &import.agent, &import.request_id)
-    };
+    let actor = Actor::returned(&app.keys, who, &import.ip, &import.agent, &import.request_id);
     resumed(tx, actor, import.user_id, import.org_id, now).await
 }
 
-/// Works an import off at once, in the caller's transaction; what is to be whole and is not leaves it unfinished, see [`undone`].
+/// Works an import off at once, in the caller's transaction; what is to be whole and is not leaves it unfinished, see [`again`].
 pub async fn finish(
     tx: &mut Tx,
     app: &App,
@@ -172,24 +149,16 @@ pub async fn again(app: &App, import: &Import, note: &str) -> Result<()> {
     tx.commit().await
 }
 
-const fn desk(app: &App) -> Desk<'_> {
-    Desk {
-        keys: &app.keys,
-        has_mail: app.sender.post.is_some(),
-        most_pending: app.settings.invites_pending,
-    }
-}
-
 /// The next lines.
 async fn step(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Import, now: Timestamp) -> Result<Went> {
     let runs = import.state == State::Running;
     let most = if runs { BROUGHT } else { JUDGED };
     let plan = import.plan();
-    let desk = desk(app);
+    let desk = app.desk();
     if !runs {
         store::forget_rounds(tx, import).await?;
     }
-    let after = import.place.max(import.first(&plan));
+    let after = import.place.max(plan.first());
     let rows = store::list_rows(tx, import.org_id, import.id, after, most).await?;
     let is_last = (rows.len() as i64) < most;
     if !rows.is_empty() {

@@ -27,6 +27,10 @@ use crate::{
 
 /// How often the outbox is looked at.
 const BEAT: Duration = Duration::from_millis(500);
+/// How often what falls due by time is done.
+const MINUTE: Duration = Duration::from_secs(60);
+/// How often SQLite looks whether its statistics are still true.
+const HOUR: Duration = Duration::from_secs(3_600);
 /// How many mails are under way at once.
 const LANES: usize = 4;
 /// How many are passed over at once where there is no mail server to send them.
@@ -37,74 +41,33 @@ type Sent = (MailRow, Outcome);
 
 /// Works until it is told to stop; what is under way is finished first.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let (app, stop) = (&*app, &stop);
     // Rounds beside each other: a mail server that hangs must not keep the minute's work waiting.
     tokio::join!(
-        deliver(&app, &stop),
-        keep_house(&app, &stop),
-        work(&app, &stop),
-        bring_in(&app, &stop)
+        at_each(BEAT, stop, "the outbox", || post_until(app, stop)),
+        at_each(MINUTE, stop, "what falls due", || tidy(app)),
+        at_each(HOUR, stop, "the planner's statistics", || app.db.optimize()),
+        // Beside each other, so that neither waits for the end of a long one of the other. What a restart interrupts goes on here.
+        at_each(BEAT, stop, "bulk changes", || bulk::work::run_all(app, stop)),
+        at_each(BEAT, stop, "imports", || imports::work::run_all(app, stop))
     );
 }
 
-/// Works on bulk changes; what a restart interrupts goes on here.
-async fn work(app: &App, stop: &CancellationToken) {
-    let mut beat = tokio::time::interval(BEAT);
+/// Does one kind of work at every beat until it is told to stop; what fails is told and done again at the next beat.
+async fn at_each<T, W>(every: Duration, stop: &CancellationToken, what: &str, work: impl Fn() -> W)
+where
+    W: Future<Output = Result<T>>,
+{
+    let mut beat = tokio::time::interval(every);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.reset(); // a start has enough to do
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = beat.tick() => {}
         }
-        if let Err(error) = bulk::work::run_all(app, stop).await {
-            tracing::warn!(%error, "bulk changes wait");
-        }
-    }
-}
-
-/// Works on imports, beside bulk changes, so that neither waits for the end of a long one of the other.
-async fn bring_in(app: &App, stop: &CancellationToken) {
-    let mut beat = tokio::time::interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beat.tick() => {}
-        }
-        if let Err(error) = imports::work::run_all(app, stop).await {
-            tracing::warn!(%error, "imports wait");
-        }
-    }
-}
-
-async fn deliver(app: &App, stop: &CancellationToken) {
-    let mut beat = tokio::time::interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beat.tick() => {}
-        }
-        if let Err(error) = post_until(app, stop).await {
-            tracing::error!(%error, "the outbox could not be worked on");
-        }
-    }
-}
-
-async fn keep_house(app: &App, stop: &CancellationToken) {
-    let mut minute = tokio::time::interval(Duration::from_secs(60));
-    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for count in 0_u64.. {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = minute.tick() => {}
-        }
-        if let Err(error) = tidy(app).await {
-            tracing::error!(%error, "the minute's work failed");
-        }
-        if count % 60 == 59
-            && let Err(error) = app.db.optimize().await
-        {
-            tracing::warn!(%error, "the planner's statistics were not refreshed");
+        if let Err(error) = work().await {
+            tracing::error!(%error, "{what} could not be worked on");
         }
     }
 }

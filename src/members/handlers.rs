@@ -583,8 +583,8 @@ pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) 
     let held = roles::held_by(&mut db, member.org_id, member.id).await?;
     let settings = limits::settings::find(&mut db, by.org()).await?;
     let cells = limits::cells(&mut db, by, &settings, &[(member.id, member.user_id)], app.clock.now()).await?;
-    let mut row = Row::of_member(&viewer, member, &groups).with_limit(&cells);
-    row.add_roles(&viewer, held.iter().map(|one| (one.name.clone(), one.permits())));
+    let held = held.iter().map(|one| (one.name.clone(), one.permits()));
+    let row = Row::of_member(&viewer, member, &groups, held).with_limit(&cells);
     Ok(RowFragment { row })
 }
 

@@ -130,6 +130,22 @@ impl Offers {
             limit: viewer.may_limit && is_open,
         }
     }
+    /// The entries of the row's menu (`members/_menu.html`), as ends of addresses with a space between.
+    fn named(self, you: bool) -> String {
+        [
+            (self.limit, "limit"),
+            (self.make_admin, "admin"),
+            (self.change_role && !you, "roles"),
+            (self.activate, "suspension/end"),
+            (self.deactivate, "suspension"),
+            (self.disable, "disablement"),
+            (self.remove, "removal"),
+        ]
+        .iter()
+        .filter_map(|(offered, end)| offered.then_some(*end))
+        .collect::<Vec<_>>()
+        .join(" ")
+    }
     /// What is left about a member who has permissions that the viewer lacks.
     fn beyond_reach(self) -> Self {
         Self {
@@ -174,8 +190,8 @@ pub struct Row {
     pub last_active: String,
     /// The same for machines, empty for never.
     pub last_active_iso: String,
-    /// What the viewer may do.
-    pub may: Offers,
+    /// What the viewer may do: [`Offers::named`].
+    pub does: String,
     /// The version that an act refers to.
     pub version: i64,
     /// Whether the viewer may do something with a selection.
@@ -216,25 +232,29 @@ impl Row {
             role: row.role.title().to_owned(),
             is_admin: row.role == Role::Administrator,
             may_pick: viewer.may_pick(),
-            may: offers,
             version: row.version,
             ..Self::default()
         }
         .with_groups(&list::groups_of(row))
         .with_times(viewer, row.user_id, row.joined_at, row.last_active_at);
-        shown.add_roles(viewer, list::roles_of(row));
+        shown.offer(viewer, offers, list::roles_of(row));
         shown
     }
 
-    /// The row of a member after an act.
-    pub fn of_member(viewer: &Viewer, member: &Member, groups: &[Belonging]) -> Self {
+    /// The row of a member after an act, with the custom roles that the member holds.
+    pub fn of_member(
+        viewer: &Viewer,
+        member: &Member,
+        groups: &[Belonging],
+        held: impl Iterator<Item = (String, Permissions)>,
+    ) -> Self {
         let status = member.state(viewer.now);
         let groups: Vec<_> = groups
             .iter()
             .filter(|group| group.lasts(viewer.now))
             .map(|group| (group.id, group.name.clone()))
             .collect();
-        Self {
+        let mut shown = Self {
             id: member.id.to_string(),
             name: member.name.clone(),
             email: member.email.clone(),
@@ -243,12 +263,13 @@ impl Row {
             role: member.role.title().to_owned(),
             is_admin: member.role == Role::Administrator,
             may_pick: viewer.may_pick(),
-            may: offers(viewer, member),
             version: member.version,
             ..Self::default()
         }
         .with_groups(&groups)
-        .with_times(viewer, member.user_id, member.joined_at, member.last_active_at)
+        .with_times(viewer, member.user_id, member.joined_at, member.last_active_at);
+        shown.offer(viewer, offers(viewer, member), held);
+        shown
     }
 
     fn with_groups(mut self, groups: &[(GroupId, String)]) -> Self {
@@ -282,17 +303,17 @@ impl Row {
         }
         self
     }
-}
 
-impl Row {
-    /// Adds the member's custom roles. Whoever has more permissions than the viewer is out of the viewer's reach, but for limits.
-    pub fn add_roles(&mut self, viewer: &Viewer, held: impl Iterator<Item = (String, Permissions)>) {
+    /// Adds the member's custom roles and what the viewer may do: whoever has more permissions than the viewer is out of the viewer's reach,
+    /// but for limits.
+    fn offer(&mut self, viewer: &Viewer, mut offers: Offers, held: impl Iterator<Item = (String, Permissions)>) {
         for (name, permits) in held {
             self.additional.push(name);
             if !viewer.permissions.covers(&permits) {
-                self.may = self.may.beyond_reach();
+                offers = offers.beyond_reach();
             }
         }
+        self.does = offers.named(self.you);
     }
 }
 

@@ -39,8 +39,6 @@ record! {
     /// A custom role that a member holds.
     #[derive(PartialEq, Eq)]
     pub struct Held {
-        /// Who holds it.
-        pub member_id: MemberId,
         /// The role.
         pub id: RoleId,
         /// Its name.
@@ -121,7 +119,7 @@ sql! {
         "update roles set name = $4, name_key = $5, description = $6, permissions = $7, version = version + 1 where org_id = $1 and id = $2 and version = $3";
     DELETE: (OrgId, RoleId, i64) => () = "delete from roles where org_id = $1 and id = $2 and version = $3";
     HELD_BY: (OrgId, MemberId) => Held =
-        "select mr.member_id, r.id, r.name, r.permissions from member_roles mr join roles r on r.id = mr.role_id
+        "select r.id, r.name, r.permissions from member_roles mr join roles r on r.id = mr.role_id
          where mr.org_id = $1 and mr.member_id = $2 order by r.name_key, r.id";
     HOLDERS: (OrgId, RoleId, String, MemberId, i64) => Holder =
         "select m.id, m.name, m.name_key, m.role, m.status from member_roles mr join members m on m.id = mr.member_id

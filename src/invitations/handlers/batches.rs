@@ -3,14 +3,11 @@
 use actix_web::{HttpResponse, web::Data, web::Path};
 use serde::Deserialize;
 
-use super::{
-    super::{
-        bulk::{self, Candidate},
-        forms::{BulkForm, terms},
-        invitation,
-        views::{Bulk, BulkResult, Offer, OutcomeRow},
-    },
-    desk,
+use super::super::{
+    bulk::{self, Candidate},
+    forms::{BulkForm, terms},
+    invitation,
+    views::{Bulk, BulkResult, Offer, OutcomeRow},
 };
 use crate::{
     access::{Can, Role, permission::InviteCreate},
@@ -101,7 +98,7 @@ pub async fn create(app: Data<App>, by: Can<InviteCreate>, ctx: Ctx, form: Form<
     let invited = async {
         let terms = terms(by.org(), &form.0.role, &form.0.group, &form.0.until)?;
         let mut tx = app.db.write().await?;
-        let batch = bulk::invite_many(&mut tx, &by, &desk(&app), &form.0.text, &form.0.email, &terms, now).await?;
+        let batch = bulk::invite_many(&mut tx, &by, &app.desk(), &form.0.text, &form.0.email, &terms, now).await?;
         tx.commit().await?;
         Ok(batch)
     };

@@ -3,10 +3,7 @@
 use actix_web::{HttpResponse, web::Data};
 use serde::Deserialize;
 
-use super::{
-    super::{leads, views::IntoGroup},
-    desk,
-};
+use super::super::{leads, views::IntoGroup};
 use crate::{
     access::{GroupCan, GroupLead, Role},
     app::App,
@@ -77,7 +74,7 @@ pub async fn create(app: Data<App>, by: GroupCan<GroupLead>, ctx: Ctx, form: For
         let unknown = || Error::invalid("role", "Choose a role from the list.");
         let role = Role::find(&form.0.role).ok_or_else(unknown)?;
         let mut tx = app.db.write().await?;
-        let made = leads::invite_into(&mut tx, &by, &desk(&app), &address, role, app.clock.now()).await?;
+        let made = leads::invite_into(&mut tx, &by, &app.desk(), &address, role, app.clock.now()).await?;
         tx.commit().await?;
         Ok(made)
     };

@@ -3,15 +3,12 @@
 use actix_web::{HttpResponse, web::Data, web::Path};
 use serde::Deserialize;
 
-use super::{
-    super::{
-        bulk,
-        forms::{IndexQuery, InviteForm, terms},
-        invitation::{self, Invitation},
-        list::{self, Column, Tab},
-        views::{Created, Index, Offer, Row, RowFragment, Single},
-    },
-    desk,
+use super::super::{
+    bulk,
+    forms::{IndexQuery, InviteForm, terms},
+    invitation::{self, Invitation},
+    list::{self, Column, Tab},
+    views::{Created, Index, Offer, Row, RowFragment, Single},
 };
 use crate::{
     access::{Can, Permission, permission::InviteCreate},
@@ -63,7 +60,7 @@ async fn build(app: &App, by: &Can<InviteCreate>, ctx: &Ctx, asked: &IndexQuery,
     let query = asked.query();
     let mut db = app.db.read();
     let found = list::list(&mut db, by, &query, now).await?;
-    let pending = list::count_pending(&mut db, by, desk(app).most_pending, now).await?;
+    let pending = list::count_pending(&mut db, by, app.desk().most_pending, now).await?;
     let has_links = query.tab == Tab::Pending && found.rows.iter().any(|row| invitation::may_handle(by, row.role));
     let shows_links = org.links_visible && (!has_links || is_view_recorded(app, by, now).await);
     let rows = found
@@ -212,7 +209,7 @@ pub async fn create(app: Data<App>, by: Can<InviteCreate>, ctx: Ctx, form: Form<
         let address = Address::parse(&form.0.email).map_err(|refusal| Error::invalid("email", refusal.to_string()))?;
         let terms = terms(by.org(), &form.0.role, &form.0.group, &form.0.until)?;
         let mut tx = app.db.write().await?;
-        let made = invitation::invite(&mut tx, &by, &desk(&app), &address, &terms, now).await?;
+        let made = invitation::invite(&mut tx, &by, &app.desk(), &address, &terms, now).await?;
         tx.commit().await?;
         Ok(made)
     };
@@ -245,7 +242,7 @@ async fn invited_answer(
         l: shell::org(app, ctx, by, "Manage Invites", PageTab::Invites).await?,
         path: by.path("/invites"),
         row: row(app, by, made, now).await,
-        open: list::count_pending(&mut app.db.read(), by, desk(app).most_pending, now).await?,
+        open: list::count_pending(&mut app.db.read(), by, app.desk().most_pending, now).await?,
         single: Single {
             focus_email: true,
             ..empty_form(app, by).await?
@@ -300,7 +297,7 @@ async fn acted(
         Some(of) => Some(row(app, by, of, now).await),
         None => None,
     };
-    let open = list::count_pending(&mut app.db.read(), by, desk(app).most_pending, now).await?;
+    let open = list::count_pending(&mut app.db.read(), by, app.desk().most_pending, now).await?;
     page(&RowFragment {
         row,
         open,
@@ -314,7 +311,7 @@ pub async fn create_delivery(app: Data<App>, by: Can<InviteCreate>, at: Path<At>
     app.ceilings.invite(by.org().id.raw())?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let sent = invitation::resend(&mut tx, &by, &desk(&app), at.invitation, now).await?;
+    let sent = invitation::resend(&mut tx, &by, &app.desk(), at.invitation, now).await?;
     tx.commit().await?;
     let toast = if app.sender.post.is_some() {
         said(format!("Invitation sent to {} again", sent.email))
@@ -332,7 +329,7 @@ pub async fn create_link(app: Data<App>, by: Can<InviteCreate>, at: Path<At>, ct
     app.ceilings.invite(by.org().id.raw())?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let (made, sent) = invitation::new_link(&mut tx, &by, &desk(&app), at.invitation, now).await?;
+    let (made, sent) = invitation::new_link(&mut tx, &by, &app.desk(), at.invitation, now).await?;
     tx.commit().await?;
     let detail = if sent {
         "The old link no longer works. The new one is sent."
@@ -370,7 +367,7 @@ pub async fn links(app: Data<App>, by: Can<InviteCreate>) -> Result<HttpResponse
     }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let rows = list::export(&mut tx, &by, desk(&app).most_pending, now).await?;
+    let rows = list::export(&mut tx, &by, app.desk().most_pending, now).await?;
     tx.commit().await?;
     let lines = rows.iter().map(|row| {
         vec![

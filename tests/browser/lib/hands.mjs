@@ -32,6 +32,7 @@ export class Keyboard {
   /** Presses Tab until the element has the focus, and checks that the focus can be seen there. */
   async reach(locator, limit = 400) {
     await expect(locator).toBeVisible();
+    await this.#approach(locator);
     for (let presses = 0; presses <= limit; presses++) {
       const state = await locator.evaluate((element) => {
         if (document.activeElement !== element) return null;
@@ -47,6 +48,26 @@ export class Keyboard {
       await this.page.keyboard.press("Tab");
     }
     throw new Error(`${locator} can't be reached with Tab.`);
+  }
+
+  /** Presses as often as the way is surely long, forwards or backwards, without looking at each stop; what is guessed wrong, reach mends. */
+  async #approach(locator) {
+    const way = await locator.evaluate((element) => {
+      const within = document.querySelector("dialog:modal") ?? document;
+      const stops = [...within.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")].filter(
+        (stop) => !stop.disabled && !stop.matches("[type=radio]:not(:checked)") && stop.checkVisibility({ visibilityProperty: true }),
+      );
+      const from = stops.indexOf(document.activeElement);
+      const to = stops.indexOf(element);
+      return to < 0 ? 0 : to - from;
+    });
+    const key = way < 0 ? "Shift+Tab" : "Tab";
+    for (let presses = 0; presses < Math.abs(way) - 3; presses++) await this.page.keyboard.press(key);
+    // Backwards, a step too many would make it the whole page forwards: the last ones are looked at one by one.
+    for (let looks = 0; way < 0 && looks < 8; looks++) {
+      if (await locator.evaluate((element) => document.activeElement === element)) return;
+      await this.page.keyboard.press(key);
+    }
   }
 
   async activate(locator) {

@@ -111,19 +111,37 @@ export async function search(who, text) {
   await expect(who.page).toHaveURL(new RegExp(`[?&]q=${encodeURIComponent(text).replaceAll("%20", "(%20|\\+)")}`));
 }
 
-export const actionsOf = (who, name) => who.page.getByRole("button", { name: `Actions for ${name}` });
+export const actionsOf = (who, name) => who.page.getByLabel(`Actions for ${name}`);
 
-/** Opens the row's menu and takes the entry with this label. */
+/** Without scripts the actions of a row are a link to the member's page, which has them all. */
+const isLink = (locator) => locator.evaluate((element) => element.localName === "a");
+const entry = (within, label) =>
+  within.getByRole("link", { name: label, exact: true }).or(within.getByRole("button", { name: label, exact: true }));
+
+/** Opens the row's menu and takes the entry with this label; what is done at once ends at the table. */
 export async function act(who, name, label) {
-  await who.hands.activate(actionsOf(who, name));
-  const row = member(who, name);
-  await who.hands.activate(
-    row.getByRole("link", { name: label, exact: true }).or(row.getByRole("button", { name: label, exact: true })),
-  );
+  const actions = actionsOf(who, name);
+  const elsewhere = await isLink(actions);
+  await who.hands.activate(actions);
+  if (!elsewhere) return who.hands.activate(entry(member(who, name), label));
+  await expect(who.page.getByRole("heading", { level: 1, name })).toBeVisible();
+  if (label === "View") return;
+  const main = who.page.getByRole("main");
+  await who.hands.activate(label === "Deactivate" ? main.getByRole("button", { name: label, exact: true }) : entry(main, label).first());
+  if (["Make Org Admin", "Activate", "Deactivate"].includes(label)) await openTab(who, "Members");
 }
 
 export async function entriesOf(who, name) {
-  await who.hands.activate(actionsOf(who, name));
+  const actions = actionsOf(who, name);
+  if (await isLink(actions)) {
+    await who.hands.activate(actions);
+    await expect(who.page.getByRole("heading", { level: 1, name })).toBeVisible();
+    const head = who.page.locator(".page-head, section.danger");
+    const labels = await head.getByRole("link").or(head.getByRole("button")).allInnerTexts();
+    await openTab(who, "Members");
+    return labels.map((label) => label.trim()).filter(Boolean);
+  }
+  await who.hands.activate(actions);
   const row = member(who, name);
   const labels = await row.getByRole("link").or(row.getByRole("button")).allInnerTexts();
   await who.page.keyboard.press("Escape");
