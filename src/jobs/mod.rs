@@ -46,7 +46,12 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     tokio::join!(
         at_each(BEAT, stop, "the outbox", || post_until(app, stop)),
         at_each(MINUTE, stop, "what falls due", || tidy(app)),
-        at_each(HOUR, stop, "the planner's statistics", || app.db.optimize()),
+        async {
+            // A start has looked at them itself.
+            if stop.run_until_cancelled(tokio::time::sleep(HOUR)).await.is_some() {
+                at_each(HOUR, stop, "the planner's statistics", || app.db.optimize()).await;
+            }
+        },
         // Beside each other, so that neither waits for the end of a long one of the other. What a restart interrupts goes on here.
         at_each(BEAT, stop, "bulk changes", || bulk::work::run_all(app, stop)),
         at_each(BEAT, stop, "imports", || imports::work::run_all(app, stop))
@@ -60,7 +65,6 @@ where
 {
     let mut beat = tokio::time::interval(every);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beat.reset(); // a start has enough to do
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -43,7 +43,7 @@ test("Set Usage Limit from the row, the View page and the page of limits", async
   });
 
   await test.step("from the View page, until a day", async () => {
-    await me.hands.activate(steps.member(me, who).getByRole("link", { name: who }));
+    await me.hands.activate(steps.member(me, who).getByRole("link", { name: who, exact: true }));
     await me.hands.activate(me.page.getByRole("link", { name: "Set Usage Limit" }));
     const tomorrow = new Date(Date.now() + 3 * 86_400_000).toISOString().slice(0, 10);
     await dialogOf(me).getByLabel("Only until").fill(tomorrow);

@@ -132,7 +132,7 @@ test("create a group, add people over three pages, set limits, and monitor", asy
 
   await test.step("set limits: of a person, from the View page", async () => {
     await me.page.goto(`${base}/members?q=${encodeURIComponent(byPage)}`);
-    await me.hands.activate(steps.member(me, byPage).getByRole("link", { name: byPage }));
+    await me.hands.activate(steps.member(me, byPage).getByRole("link", { name: byPage, exact: true }));
     const limits = me.page.getByRole("region", { name: "Limits", exact: true });
     await expect(limits).toContainText("400 credits group Engineering");
     await me.hands.activate(me.page.getByRole("link", { name: "Set Usage Limit" }));

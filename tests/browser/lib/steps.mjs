@@ -118,17 +118,22 @@ const isLink = (locator) => locator.evaluate((element) => element.localName === 
 const entry = (within, label) =>
   within.getByRole("link", { name: label, exact: true }).or(within.getByRole("button", { name: label, exact: true }));
 
-/** Opens the row's menu and takes the entry with this label; what is done at once ends at the table. */
+/** Opens the row's menu and takes the entry with this label; what is done at once is told, and ends at the table. */
 export async function act(who, name, label) {
   const actions = actionsOf(who, name);
   const elsewhere = await isLink(actions);
+  const isDone = ["Make Org Admin", "Activate", "Deactivate"].includes(label);
   await who.hands.activate(actions);
-  if (!elsewhere) return who.hands.activate(entry(member(who, name), label));
-  await expect(who.page.getByRole("heading", { level: 1, name })).toBeVisible();
-  if (label === "View") return;
-  const main = who.page.getByRole("main");
-  await who.hands.activate(label === "Deactivate" ? main.getByRole("button", { name: label, exact: true }) : entry(main, label).first());
-  if (["Make Org Admin", "Activate", "Deactivate"].includes(label)) await openTab(who, "Members");
+  if (!elsewhere) await who.hands.activate(entry(member(who, name), label));
+  else {
+    await expect(who.page.getByRole("heading", { level: 1, name })).toBeVisible();
+    if (label === "View") return;
+    const main = who.page.getByRole("main");
+    await who.hands.activate(label === "Deactivate" ? main.getByRole("button", { name: label, exact: true }) : entry(main, label).first());
+  }
+  if (!isDone) return;
+  await expect(who.page.getByRole("status").filter({ hasText: name }).first()).toBeVisible();
+  if (elsewhere) await openTab(who, "Members");
 }
 
 export async function entriesOf(who, name) {
@@ -139,7 +144,7 @@ export async function entriesOf(who, name) {
     const head = who.page.locator(".page-head, section.danger");
     const labels = await head.getByRole("link").or(head.getByRole("button")).allInnerTexts();
     await openTab(who, "Members");
-    return labels.map((label) => label.trim()).filter(Boolean);
+    return ["View", ...labels.map((label) => label.trim()).filter(Boolean)];
   }
   await who.hands.activate(actions);
   const row = member(who, name);
