@@ -20,6 +20,7 @@ use crate::{
     groups::{Belonging, Group, views::OfMember},
     guide,
     ids::{GroupId, UserId},
+    keys,
     limits,
     roles::Held,
     web::{
@@ -905,6 +906,8 @@ pub struct Show {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's own API keys; none for whom they are not shown.
+    pub keys: Option<keys::views::MemberCard>,
     /// The whole record.
     pub audit_href: String,
     /// The version that an act refers to.
@@ -927,6 +930,8 @@ pub struct Known<'a> {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's own API keys; none for whom they are not shown.
+    pub keys: Option<keys::views::MemberCard>,
 }
 
 impl Show {
@@ -940,6 +945,7 @@ impl Show {
             sessions,
             activity,
             limits,
+            keys,
         } = known;
         let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
         let status = member.state(viewer.now);
@@ -1014,6 +1020,7 @@ impl Show {
             membership,
             activity,
             limits,
+            keys,
             audit_href: by.path("/audit"),
             version: member.version,
         }

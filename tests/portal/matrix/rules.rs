@@ -51,7 +51,7 @@ pub const PERMITTED: [(Permission, &str); 35] = [
     ),
     (
         Permission::KeyOwn,
-        "viewer member developer manager administrator enterprise",
+        "viewer member developer manager administrator",
     ),
     (Permission::KeyManage, "manager administrator enterprise"),
     (
