@@ -118,8 +118,6 @@ record! {
         pub id: KeyId,
         /// Its name.
         pub name: String,
-        /// Its owner.
-        pub member_id: MemberId,
         /// Its state.
         pub state: State,
     }
@@ -345,12 +343,12 @@ sql! {
     };
     COUNTS: (OrgId) => StateCount = "select state, count(*) as n from api_keys where org_id = $1 group by state";
     OWNED: (OrgId, String) => Owned = {
-        sqlite "select id, name, member_id, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state < 3 order by id"
-        postgres "select id, name, member_id, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state < 3 order by id"
+        sqlite "select id, name, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state < 3 order by id"
+        postgres "select id, name, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state < 3 order by id"
     };
     OWNED_BACK: (OrgId, String) => Owned = {
-        sqlite "select id, name, member_id, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state = 2 and suspended_by = 2 order by id"
-        postgres "select id, name, member_id, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state = 2 and suspended_by = 2 order by id"
+        sqlite "select id, name, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state = 2 and suspended_by = 2 order by id"
+        postgres "select id, name, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state = 2 and suspended_by = 2 order by id"
     };
     UNBIND_MEMBERS: (OrgId, String) => () = {
         sqlite "delete from key_members where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']'))"
