@@ -10,8 +10,8 @@ use crate::{
     access::{
         self, Can, EnterpriseRole, GroupCan, Permissions, Person, Right, Role,
         permission::{
-            BillingManage, GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable,
-            KeyManage, KeyOwn, MemberManage, MemberRead, MemberSuspend, OrgSettings, RoleManage,
+            BillingManage, GroupManage, InviteCreate, KeyManage, KeyOwn, LimitDefault, LimitRequest, LimitSet,
+            MemberDisable, MemberManage, MemberRead, MemberSuspend, OrgSettings, RoleManage,
         },
     },
     audit::Actor,

@@ -1,10 +1,6 @@
 //! SQL of what keys are made of and by: features, service accounts and rules.
 
-use super::{
-    feature::Type,
-    rules::Personal,
-    service::State,
-};
+use super::{feature::Type, rules::Personal, service::State};
 use crate::{
     clock::Timestamp,
     db::{Read, Tx},
@@ -130,7 +126,16 @@ pub(super) async fn find_feature(db: &mut impl Read, org: OrgId, id: FeatureId) 
     db.opt(FEATURE, (org, id)).await
 }
 pub(super) async fn insert_feature(tx: &mut Tx, org: OrgId, new: &Feature, now: Timestamp) -> Result<()> {
-    let row = (org, new.id, &new.key, &new.title, new.kind, &new.choices, &new.default_value, now);
+    let row = (
+        org,
+        new.id,
+        &new.key,
+        &new.title,
+        new.kind,
+        &new.choices,
+        &new.default_value,
+        now,
+    );
     tx.run(INSERT_FEATURE, row).await?;
     Ok(())
 }
@@ -140,7 +145,12 @@ pub(super) async fn update_feature(tx: &mut Tx, org: OrgId, new: &Feature) -> Re
     Ok(())
 }
 pub(super) async fn list_used_values(db: &mut impl Read, org: OrgId, id: FeatureId) -> Result<Vec<String>> {
-    Ok(db.all(USED_VALUES, (org, id)).await?.into_iter().map(|row| row.0).collect())
+    Ok(db
+        .all(USED_VALUES, (org, id))
+        .await?
+        .into_iter()
+        .map(|row| row.0)
+        .collect())
 }
 pub(super) async fn delete_feature(tx: &mut Tx, org: OrgId, id: FeatureId) -> Result<()> {
     tx.run(DELETE_VALUES, (org, id)).await?;
@@ -152,7 +162,10 @@ pub(super) async fn list_values(db: &mut impl Read, org: OrgId, key: KeyId) -> R
 }
 pub(super) async fn replace_values(tx: &mut Tx, org: OrgId, key: KeyId, values: &[(FeatureId, String)]) -> Result<()> {
     tx.run(CLEAR_VALUES, (org, key)).await?;
-    let rows = values.iter().map(|(id, value)| (key, *id, org, value.clone())).collect();
+    let rows = values
+        .iter()
+        .map(|(id, value)| (key, *id, org, value.clone()))
+        .collect();
     tx.many(INSERT_VALUES, rows).await?;
     Ok(())
 }
@@ -171,7 +184,8 @@ pub(super) async fn insert_service(
     now: Timestamp,
     by: &str,
 ) -> Result<()> {
-    tx.run(INSERT_SERVICE, (org, id, name, name_key, group, now, by)).await?;
+    tx.run(INSERT_SERVICE, (org, id, name, name_key, group, now, by))
+        .await?;
     Ok(())
 }
 pub(super) async fn update_service(

@@ -38,7 +38,9 @@ pub async fn tidy(tx: &mut Tx, now: Timestamp) -> Result<()> {
         }
         let mut seen = HashSet::new();
         for person in told.into_iter().filter(|person| seen.insert(person.user_id)) {
-            let Ok(address) = Address::parse(&person.email) else { continue };
+            let Ok(address) = Address::parse(&person.email) else {
+                continue;
+            };
             news.push(News {
                 to: person.user_id,
                 org: Some(key.org_id),

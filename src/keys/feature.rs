@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-pub use super::catalogue_store::{Feature, Valued};
 use super::catalogue_store as store;
+pub use super::catalogue_store::{Feature, Valued};
 use crate::{
     access::{Can, permission::KeyManage},
     audit::{self, Action, Entry, Object},
@@ -191,10 +191,15 @@ pub async fn create(tx: &mut Tx, by: &Can<KeyManage>, draft: &Draft, now: Timest
         .ok_or_else(|| Error::invalid("kind", "Choose one of the kinds in the list."))?;
     let all = list(tx, org).await?;
     if all.iter().any(|known| known.key == key) {
-        return Err(Error::invalid("key", format!("There is a feature {key} already. Choose another key.")));
+        return Err(Error::invalid(
+            "key",
+            format!("There is a feature {key} already. Choose another key."),
+        ));
     }
     if all.len() >= MOST {
-        return Err(Error::conflict(format!("There are {MOST} features, which is the most there can be.")));
+        return Err(Error::conflict(format!(
+            "There are {MOST} features, which is the most there can be."
+        )));
     }
     let id = FeatureId::from_raw(org.row(orgs::next_id(tx, org, 1).await?));
     let mut feature = Feature {
@@ -207,7 +212,9 @@ pub async fn create(tx: &mut Tx, by: &Can<KeyManage>, draft: &Draft, now: Timest
         version: 1,
         keys: 0,
     };
-    feature.default_value = feature.read_as("default_value", &draft.default_value)?.unwrap_or_default();
+    feature.default_value = feature
+        .read_as("default_value", &draft.default_value)?
+        .unwrap_or_default();
     store::insert_feature(tx, org, &feature, now).await?;
     let mut after = json!({ "key": feature.key, "kind": kind.title() });
     if !feature.default_value.is_empty() {
@@ -236,7 +243,9 @@ pub async fn update(
     let mut after = before.clone();
     after.title = text::line("title", "A title", &draft.title, 60)?;
     after.choices = check_choices(before.kind, &draft.choices)?;
-    after.default_value = after.read_as("default_value", &draft.default_value)?.unwrap_or_default();
+    after.default_value = after
+        .read_as("default_value", &draft.default_value)?
+        .unwrap_or_default();
     if before.kind == Type::Choice {
         let used = store::list_used_values(tx, org, id).await?;
         if let Some(lost) = used.iter().find(|value| after.options().all(|option| option != *value)) {
@@ -316,7 +325,10 @@ mod tests {
             let feature = feature(kind);
             assert_eq!(feature.read(good).unwrap().as_deref(), Some(good));
             assert_eq!(feature.read(" ").unwrap(), None);
-            assert!(matches!(feature.read(bad), Err(Error::Invalid { field: "feature", .. })), "{bad}");
+            assert!(
+                matches!(feature.read(bad), Err(Error::Invalid { field: "feature", .. })),
+                "{bad}"
+            );
         }
         assert_eq!(badge(Type::Switch, "Batch", ON).as_deref(), Some("Batch"));
         assert_eq!(badge(Type::Switch, "Batch", OFF), None);

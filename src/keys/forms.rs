@@ -80,7 +80,14 @@ pub fn address(path: &str, query: &Query, place: (&str, &str)) -> String {
     let flag = |on: bool| if on { "1" } else { "" };
     let pairs = [
         ("q", query.words.trim()),
-        ("state", if query.shown == Shown::Live { "" } else { query.shown.key() }),
+        (
+            "state",
+            if query.shown == Shown::Live {
+                ""
+            } else {
+                query.shown.key()
+            },
+        ),
         ("kind", query.kind.map_or("", Kind::key)),
         ("group", group.as_str()),
         ("unused", flag(query.unused)),
@@ -154,7 +161,9 @@ impl KeyForm {
         Self {
             owner,
             scope: vec!["api.read".to_owned()],
-            expiry: rules.default_days.map_or_else(|| NEVER.to_owned(), |days| days.to_string()),
+            expiry: rules
+                .default_days
+                .map_or_else(|| NEVER.to_owned(), |days| days.to_string()),
             nonce: super::secret::nonce(),
             ..Self::default()
         }
@@ -165,13 +174,17 @@ impl KeyForm {
             name: key.name.clone(),
             owner: String::new(),
             group: key.bound_groups().iter().map(|(id, _)| id.to_string()).collect(),
-            members: bound.iter().map(|one| one.email.as_str()).collect::<Vec<_>>().join("\n"),
+            members: bound
+                .iter()
+                .map(|one| one.email.as_str())
+                .collect::<Vec<_>>()
+                .join("\n"),
             scope: key.scopes().names(),
             feature: values.iter().map(|one| one.id.to_string()).collect(),
             value: values.iter().map(|one| one.value.clone()).collect(),
-            not_before: key
-                .not_before
-                .map_or_else(String::new, |start| start.instant().to_zoned(zone.tz()).date().to_string()),
+            not_before: key.not_before.map_or_else(String::new, |start| {
+                start.instant().to_zoned(zone.tz()).date().to_string()
+            }),
             expiry: KEEP.to_owned(),
             expires_on: key.expires_at.map_or_else(String::new, |end| last_day(end, zone)),
             monthly: limits.month.map_or_else(String::new, Amount::field),
@@ -182,7 +195,12 @@ impl KeyForm {
     }
     /// To whom the key is to belong.
     pub fn owner(&self) -> Result<Owner> {
-        let bad = || Error::invalid("owner", "Choose the group or the service account that the key belongs to.");
+        let bad = || {
+            Error::invalid(
+                "owner",
+                "Choose the group or the service account that the key belongs to.",
+            )
+        };
         let (kind, id) = self.owner.split_once(':').ok_or_else(bad)?;
         match kind {
             "group" => id.parse::<GroupId>().map(Owner::Group).map_err(|_| bad()),
@@ -200,7 +218,10 @@ impl KeyForm {
     pub fn draft(&self, zone: &Zone, unit: Unit, before: Option<&Key>, now: Timestamp) -> Result<Draft> {
         let mut groups = Vec::new();
         for id in self.group.iter().filter(|id| !id.is_empty()) {
-            groups.push(id.parse().map_err(|_| Error::invalid("group", "Choose groups from the list."))?);
+            groups.push(
+                id.parse()
+                    .map_err(|_| Error::invalid("group", "Choose groups from the list."))?,
+            );
         }
         let mut features = Vec::new();
         for (id, value) in self.feature.iter().zip(&self.value) {
@@ -222,7 +243,9 @@ impl KeyForm {
                 _ => return Err(Error::invalid("expiry", "Choose when the key expires.")),
             },
         };
-        let words = self.members.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
+        let words = self
+            .members
+            .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
         Ok(Draft {
             name: self.name.clone(),
             scopes: self.scope.clone(),
@@ -230,7 +253,9 @@ impl KeyForm {
             members: words.filter(|word| !word.is_empty()).map(str::to_owned).collect(),
             features,
             not_before: match before.and_then(|key| key.not_before) {
-                Some(start) if start.instant().to_zoned(zone.tz()).date().to_string() == self.not_before.trim() => Some(start),
+                Some(start) if start.instant().to_zoned(zone.tz()).date().to_string() == self.not_before.trim() => {
+                    Some(start)
+                }
                 _ => start_of("not_before", &self.not_before, zone)?,
             },
             expires_at,
@@ -427,9 +452,15 @@ mod tests {
         };
         assert_eq!(end("never", "").unwrap(), None);
         assert_eq!(end("90", "").unwrap(), Some(now.plus(days(90))));
-        assert_eq!(end("90", "2026-12-31").unwrap().unwrap().instant().to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(
+            end("90", "2026-12-31").unwrap().unwrap().instant().to_string(),
+            "2027-01-01T00:00:00Z"
+        );
         for (expiry, on) in [("", ""), ("0", ""), ("soon", ""), ("90", "31.12.2026")] {
-            assert!(matches!(end(expiry, on), Err(Error::Invalid { field: "expiry", .. })), "{expiry} {on}");
+            assert!(
+                matches!(end(expiry, on), Err(Error::Invalid { field: "expiry", .. })),
+                "{expiry} {on}"
+            );
         }
     }
 }

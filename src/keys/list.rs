@@ -117,9 +117,17 @@ pub async fn find(db: &mut impl Read, org: OrgId, query: &Query, now: Timestamp)
         query.kind.map_or(0, |kind| kind as i64),
         query.shown.number(),
         query.group.map_or(0, GroupId::raw),
-        if query.unused { now.minus(days(UNUSED_DAYS)) } else { zero },
+        if query.unused {
+            now.minus(days(UNUSED_DAYS))
+        } else {
+            zero
+        },
         now,
-        if query.expiring { now.plus(days(EXPIRING_DAYS)) } else { zero },
+        if query.expiring {
+            now.plus(days(EXPIRING_DAYS))
+        } else {
+            zero
+        },
         contains(&fold(&query.words.chars().take(200).collect::<String>())),
         place,
     );

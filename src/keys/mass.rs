@@ -2,7 +2,8 @@
 //! decisions of the act on one ([`Deed::judge`], I-25).
 
 use super::{
-    key::{self, Deed, Draft, Key, Made, Owner, state_entry},
+    deed::state_entry,
+    key::{self, Deed, Draft, Key, Made, Owner},
     secret::PlainKey,
     store,
 };

@@ -5,12 +5,14 @@
 
 pub mod bearer;
 mod catalogue_store;
+pub mod deed;
 mod expiry;
 pub mod feature;
 mod forms;
 mod handlers;
 pub mod key;
 pub mod list;
+pub mod making;
 pub mod mass;
 pub(crate) mod owners;
 pub mod rules;
@@ -88,14 +90,20 @@ pub fn routes() -> Vec<Route> {
             .in_org(P::KeyManage)
             .about(Target::Service)
             .records(A::ServiceUpdate),
-        post("/o/{org}/keys/services/{service}/disablement", catalogue::disable_service)
-            .in_org(P::KeyManage)
-            .about(Target::Service)
-            .records(A::ServiceDisable),
-        post("/o/{org}/keys/services/{service}/disablement/end", catalogue::enable_service)
-            .in_org(P::KeyManage)
-            .about(Target::Service)
-            .records(A::ServiceEnable),
+        post(
+            "/o/{org}/keys/services/{service}/disablement",
+            catalogue::disable_service,
+        )
+        .in_org(P::KeyManage)
+        .about(Target::Service)
+        .records(A::ServiceDisable),
+        post(
+            "/o/{org}/keys/services/{service}/disablement/end",
+            catalogue::enable_service,
+        )
+        .in_org(P::KeyManage)
+        .about(Target::Service)
+        .records(A::ServiceEnable),
         get("/me/keys", own::index).signed_in(),
         get("/o/{org}/keys/own/new", own::new).in_org(P::KeyOwn),
         post("/o/{org}/keys/own", own::create)

@@ -5,7 +5,8 @@
 use serde_json::json;
 
 use super::{
-    key::{Deed, State, SuspendedBy, state_words},
+    deed::{Deed, state_words},
+    key::{State, SuspendedBy},
     store::{self, Owned},
 };
 use crate::{
@@ -65,7 +66,11 @@ async fn change(
         .iter()
         .map(|key| {
             let object = Object::new("key", key.id.raw(), key.name.clone());
-            let was = if deed == Deed::Activate { SuspendedBy::Owner } else { SuspendedBy::Nobody };
+            let was = if deed == Deed::Activate {
+                SuspendedBy::Owner
+            } else {
+                SuspendedBy::Nobody
+            };
             Entry::done(
                 deed.action(),
                 object,

@@ -116,7 +116,10 @@ impl Rules {
             Some(end) if end <= latest => Ok(()),
             _ => Err(Error::invalid(
                 "expiry",
-                format!("Keys of this organization live at most {}. Choose an earlier end.", life(Some(most), "")),
+                format!(
+                    "Keys of this organization live at most {}. Choose an earlier end.",
+                    life(Some(most), "")
+                ),
             )),
         }
     }
@@ -143,12 +146,13 @@ pub async fn update(tx: &mut Tx, by: &Can<OrgSettings>, new: Rules, now: Timesta
     {
         return Err(Error::invalid(
             "default_days",
-            format!("Keys live at most {}. Choose a default within that.", life(Some(most), "")),
+            format!(
+                "Keys live at most {}. Choose a default within that.",
+                life(Some(most), "")
+            ),
         ));
     }
-    let stale = || {
-        Error::conflict("Somebody changed the rules of keys meanwhile. This page shows how they are now.")
-    };
+    let stale = || Error::conflict("Somebody changed the rules of keys meanwhile. This page shows how they are now.");
     if before.version != new.version {
         return Err(stale());
     }

@@ -74,7 +74,9 @@ impl Scopes {
     pub fn read<'a>(names: impl IntoIterator<Item = &'a str>) -> (Self, Vec<&'a str>) {
         let (mut host, mut duties, mut unknown) = (Vec::new(), BTreeSet::new(), Vec::new());
         for name in names {
-            let is_added = name.strip_prefix(crate::access::permissions::HOST).is_some_and(|key| !key.is_empty());
+            let is_added = name
+                .strip_prefix(crate::access::permissions::HOST)
+                .is_some_and(|key| !key.is_empty());
             // A duty comes first: "usage.read" is also what a role over people is called.
             if let Some(duty) = Duty::find(name) {
                 duties.insert(duty);

@@ -184,8 +184,9 @@ mod tests {
 
     #[test]
     fn no_two_keys_are_alike_and_neighbours_are_told_apart() {
-        let keys: std::collections::HashSet<String> =
-            (0..2_000).map(|_| PlainKey::generate(Kind::Group).into_shown().to_string()).collect();
+        let keys: std::collections::HashSet<String> = (0..2_000)
+            .map(|_| PlainKey::generate(Kind::Group).into_shown().to_string())
+            .collect();
         assert_eq!(keys.len(), 2_000);
         let rotated = PlainKey::of(Kind::Service, "0123456789");
         assert_eq!(rotated.public_id(), "0123456789");

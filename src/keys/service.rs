@@ -73,7 +73,10 @@ async fn cared_for(db: &mut impl Read, org: OrgId, group: Option<GroupId>) -> Re
 
 fn taken(name: &str, error: Error) -> Error {
     if error.is_duplicate() {
-        Error::invalid("name", format!("There is a service account {name} already. Choose another name."))
+        Error::invalid(
+            "name",
+            format!("There is a service account {name} already. Choose another name."),
+        )
     } else {
         error
     }
@@ -120,7 +123,10 @@ pub async fn update(
     let name = text::line("name", "A service account’s name", name, 60)?;
     let cares = cared_for(tx, org, group).await?;
     let (was, is) = differing(
-        &[("name", before.name.clone()), ("group", before.group_name.clone().unwrap_or_default())],
+        &[
+            ("name", before.name.clone()),
+            ("group", before.group_name.clone().unwrap_or_default()),
+        ],
         &[("name", name.clone()), ("group", cares.unwrap_or_default())],
     );
     if is.is_null() {
@@ -135,7 +141,13 @@ pub async fn update(
 }
 
 /// Disables or enables a service account; its keys stop, or work again, with the next request.
-pub async fn set_state(tx: &mut Tx, by: &Can<KeyManage>, id: ServiceId, state: State, now: Timestamp) -> Result<Service> {
+pub async fn set_state(
+    tx: &mut Tx,
+    by: &Can<KeyManage>,
+    id: ServiceId,
+    state: State,
+    now: Timestamp,
+) -> Result<Service> {
     let org = by.org().id;
     member::lock_live(tx, org).await?;
     let service = find(tx, org, id).await?;

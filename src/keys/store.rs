@@ -304,10 +304,18 @@ pub fn made_statements() -> Vec<Statement> {
         .into();
     for rest in [ONE, OF_MEMBER, OF_GROUP, OF_SERVICE] {
         let text = format!("{SELECT} {rest}");
-        all.push(Statement::of_text::<(OrgId, i64), Key>("muster::keys::store", text.clone(), text));
+        all.push(Statement::of_text::<(OrgId, i64), Key>(
+            "muster::keys::store",
+            text.clone(),
+            text,
+        ));
     }
     let (sqlite, postgres) = (among_text(true), among_text(false));
-    all.push(Statement::of_text::<(OrgId, String), Key>("muster::keys::store::among", sqlite, postgres));
+    all.push(Statement::of_text::<(OrgId, String), Key>(
+        "muster::keys::store::among",
+        sqlite,
+        postgres,
+    ));
     all
 }
 
@@ -517,7 +525,8 @@ pub(super) async fn set_state(
             tx.run(SET_STATE, (org, *one, state, suspended_by, by, now)).await?;
         }
         many => {
-            tx.run(SET_STATES, (org, keys(many), state, suspended_by, by, now)).await?;
+            tx.run(SET_STATES, (org, keys(many), state, suspended_by, by, now))
+                .await?;
         }
     }
     Ok(())
@@ -538,8 +547,10 @@ pub(super) async fn unbind_members(tx: &mut Tx, org: OrgId, of: &[MemberId]) -> 
 pub(super) async fn bind(tx: &mut Tx, org: OrgId, id: KeyId, groups: &[GroupId], people: &[MemberId]) -> Result<()> {
     tx.run(FREE_GROUPS, (org, id)).await?;
     tx.run(FREE_MEMBERS, (org, id)).await?;
-    tx.many(BIND_GROUPS, groups.iter().map(|group| (id, *group, org)).collect()).await?;
-    tx.many(BIND_MEMBERS, people.iter().map(|member| (id, *member, org)).collect()).await?;
+    tx.many(BIND_GROUPS, groups.iter().map(|group| (id, *group, org)).collect())
+        .await?;
+    tx.many(BIND_MEMBERS, people.iter().map(|member| (id, *member, org)).collect())
+        .await?;
     Ok(())
 }
 pub(super) async fn list_bound(db: &mut impl Read, org: OrgId, id: KeyId) -> Result<Vec<Bound>> {

@@ -20,8 +20,7 @@ use crate::{
     groups::{Belonging, Group, views::OfMember},
     guide,
     ids::{GroupId, UserId},
-    keys,
-    limits,
+    keys, limits,
     roles::Held,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},

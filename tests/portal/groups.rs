@@ -735,6 +735,7 @@ async fn leads_choose_the_cards_of_their_page() {
             "Expiring soon",
             "Recently joined",
             "Pending invitations",
+            "API keys",
             "Members"
         ]
     );

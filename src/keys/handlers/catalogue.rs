@@ -51,6 +51,15 @@ async fn features_page(
         Some(id) => (Vec::new(), Some(feature::find(&mut db, by.org().id, id).await?)),
         None => (feature::list(&mut db, by.org().id).await?, None),
     };
+    let form = match &one {
+        // Neither changes, so no form sends them.
+        Some(feature) => FeatureForm {
+            key: feature.key.clone(),
+            kind: feature.kind.key().to_owned(),
+            ..form
+        },
+        None => form,
+    };
     let title = one.as_ref().map_or("Features", |feature| feature.title.as_str());
     let l = shell::org(app, ctx, by, title, Tab::Keys).await?;
     Ok(FeaturesPage::new(l, by, &all, one.as_ref(), form, errors))
@@ -192,7 +201,12 @@ pub async fn create_service(
         Ok(id) => {
             let mut toast = said(format!("{} was created.", form.0.name.trim()));
             "Create a key for it next.".clone_into(&mut toast.detail);
-            Ok(respond::done_to(&app, &ctx, &toast, &by.path(&format!("/keys/services/{id}"))))
+            Ok(respond::done_to(
+                &app,
+                &ctx,
+                &toast,
+                &by.path(&format!("/keys/services/{id}")),
+            ))
         }
         Err(error) => {
             let errors = fault(error)?;
@@ -243,12 +257,22 @@ pub async fn update_service(
 }
 
 /// Disables a service account.
-pub async fn disable_service(app: Data<App>, by: Can<KeyManage>, at: Path<ServicePath>, ctx: Ctx) -> Result<HttpResponse> {
+pub async fn disable_service(
+    app: Data<App>,
+    by: Can<KeyManage>,
+    at: Path<ServicePath>,
+    ctx: Ctx,
+) -> Result<HttpResponse> {
     set_state(&app, &by, at.id()?, &ctx, State::Disabled).await
 }
 
 /// Enables a service account again.
-pub async fn enable_service(app: Data<App>, by: Can<KeyManage>, at: Path<ServicePath>, ctx: Ctx) -> Result<HttpResponse> {
+pub async fn enable_service(
+    app: Data<App>,
+    by: Can<KeyManage>,
+    at: Path<ServicePath>,
+    ctx: Ctx,
+) -> Result<HttpResponse> {
     set_state(&app, &by, at.id()?, &ctx, State::Active).await
 }
 
@@ -290,7 +314,12 @@ async fn rules_page<P: Right>(
 }
 
 /// Changes the rules of keys.
-pub async fn update_rules(app: Data<App>, by: Can<OrgSettings>, ctx: Ctx, form: Form<RulesForm>) -> Result<HttpResponse> {
+pub async fn update_rules(
+    app: Data<App>,
+    by: Can<OrgSettings>,
+    ctx: Ctx,
+    form: Form<RulesForm>,
+) -> Result<HttpResponse> {
     let saved = async {
         let rules = form.0.rules()?;
         let mut tx = app.db.write().await?;
@@ -305,7 +334,10 @@ pub async fn update_rules(app: Data<App>, by: Can<OrgSettings>, ctx: Ctx, form: 
         Err(Error::Conflict(why)) => {
             let rules = rules::find(&mut app.db.read(), by.org().id).await?;
             let form = RulesForm::of(&rules);
-            respond::page_with(409, &rules_page(&app, &by, &ctx, &form, FieldErrors::default(), why).await?)
+            respond::page_with(
+                409,
+                &rules_page(&app, &by, &ctx, &form, FieldErrors::default(), why).await?,
+            )
         }
         Err(error) => {
             let errors = fault(error)?;

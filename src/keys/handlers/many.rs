@@ -73,7 +73,11 @@ async fn new_page(
 
 async fn chosen(app: &App, by: &Can<KeyManage>, form: &KeyForm) -> Result<Vec<Group>> {
     let mut all = groups::list(&mut app.db.read(), by.org().id).await?;
-    if form.each.iter().any(|id| all.iter().all(|group| group.id.to_string() != *id)) {
+    if form
+        .each
+        .iter()
+        .any(|id| all.iter().all(|group| group.id.to_string() != *id))
+    {
         return Err(Error::invalid("each", "Choose groups from the list."));
     }
     all.retain(|group| form.each.contains(&group.id.to_string()));
@@ -152,6 +156,10 @@ pub async fn update(app: Data<App>, by: Can<KeyManage>, ctx: Ctx, form: Form<Man
         return respond::page_with(422, &page);
     }
     tx.commit().await?;
-    let toast = said(format!("{} {}.", plural(count as i64, "key was", "keys were"), deed.past()));
+    let toast = said(format!(
+        "{} {}.",
+        plural(count as i64, "key was", "keys were"),
+        deed.past()
+    ));
     Ok(respond::done_to(&app, &ctx, &toast, &by.path("/keys")))
 }

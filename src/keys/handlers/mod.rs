@@ -44,8 +44,16 @@ async fn edit_page<P: Right>(
         Some(owner) => keyed::ceiling(&mut db, org, owner, now).await?,
         None => keyed::Amounts::default(),
     };
-    let groups = if is_own { Vec::new() } else { groups::list(&mut db, org.id).await? };
-    let services = if kind.is_none() { service::list(&mut db, org.id).await? } else { Vec::new() };
+    let groups = if is_own {
+        Vec::new()
+    } else {
+        groups::list(&mut db, org.id).await?
+    };
+    let services = if kind.is_none() {
+        service::list(&mut db, org.id).await?
+    } else {
+        Vec::new()
+    };
     let parts = Parts {
         features: &feature::list(&mut db, org.id).await?,
         hosts: &roles::host::list(&mut db, org.id).await?,

@@ -51,7 +51,11 @@ pub async fn index(app: Data<App>, by: SignedIn, ctx: Ctx) -> Result<HttpRespons
                 .map(|(key, _, _)| Row::of(key, &base, now, zone))
                 .collect(),
             new_href: allowed.then(|| format!("{base}/new")),
-            why_not: if allowed { String::new() } else { refused_by_rules(rules.personal) },
+            why_not: if allowed {
+                String::new()
+            } else {
+                refused_by_rules(rules.personal)
+            },
         });
     }
     let l = shell::personal(&app, &ctx, &by.person, "Your API keys").await?;
@@ -113,7 +117,12 @@ pub async fn create(app: Data<App>, by: Can<KeyOwn>, ctx: Ctx, form: Form<KeyFor
             let mut toast = said("This key was created already.");
             "Its secret was shown once. Rotate the key if it was not kept.".clone_into(&mut toast.detail);
             // The nonce may be of a key of somebody else's form, whose page is not found then.
-            Ok(respond::done_to(&app, &ctx, &toast, &by.path(&format!("/keys/own/{id}"))))
+            Ok(respond::done_to(
+                &app,
+                &ctx,
+                &toast,
+                &by.path(&format!("/keys/own/{id}")),
+            ))
         }
         Err(error) => {
             let page = new_page(&app, &by, &ctx, form, fault(error)?).await?;

@@ -15,7 +15,10 @@ use super::{
     edit_page, fault,
 };
 use crate::{
-    access::{Can, permission::{KeyManage, Right}},
+    access::{
+        Can,
+        permission::{KeyManage, Right},
+    },
     app::App,
     error::{Error, Result},
     limits::{
@@ -49,7 +52,11 @@ pub(super) async fn page_of<P: Right>(
     let (org, now) = (by.org(), app.clock.now());
     let mut db = app.db.read();
     let known = Known {
-        bound: if is_own { Vec::new() } else { key::list_bound(&mut db, org.id, key.id).await? },
+        bound: if is_own {
+            Vec::new()
+        } else {
+            key::list_bound(&mut db, org.id, key.id).await?
+        },
         limits: keyed::find(&mut db, org.id, Subject::Key(key.id)).await?,
         ceiling: match key.limited_by() {
             Some(owner) => keyed::ceiling(&mut db, org, owner, now).await?,
@@ -115,7 +122,12 @@ pub async fn update(
     match saved.await {
         Ok(key) => {
             let toast = said(format!("{} was saved.", key.name));
-            Ok(respond::done_to(&app, &ctx, &toast, &by.path(&format!("/keys/{}", key.id))))
+            Ok(respond::done_to(
+                &app,
+                &ctx,
+                &toast,
+                &by.path(&format!("/keys/{}", key.id)),
+            ))
         }
         Err(error) => {
             let page = form_page(&app, &by, &ctx, &present, form, fault(error)?).await?;

@@ -1,6 +1,12 @@
 //! What other rooms' pages show of keys.
 
-use super::{super::{Key, rules::{Rules, life}}, Badge, badges, standing_class};
+use super::{
+    super::{
+        Key,
+        rules::{Rules, life},
+    },
+    Badge, badges, standing_class,
+};
 use crate::{
     access::{Can, Permission},
     clock::Timestamp,
@@ -61,7 +67,10 @@ impl MemberCard {
             (false, false) => String::new(),
         };
         Self {
-            keys: keys.iter().map(|key| KeyLine::of(key, href(key), now, by.zone())).collect(),
+            keys: keys
+                .iter()
+                .map(|key| KeyLine::of(key, href(key), now, by.zone()))
+                .collect(),
             new_href: (is_self && by.may(Permission::KeyOwn)).then(|| by.path("/keys/own/new")),
         }
     }
@@ -82,9 +91,19 @@ impl GroupCard {
     /// The keys that are bound to a group.
     pub fn new<P>(by: &Can<P>, group: GroupId, keys: &[Key], now: Timestamp) -> Self {
         let manages = by.may(Permission::KeyManage);
-        let href = |key: &Key| if manages { by.path(&format!("/keys/{}", key.id)) } else { String::new() };
+        let href = |key: &Key| {
+            if manages {
+                by.path(&format!("/keys/{}", key.id))
+            } else {
+                String::new()
+            }
+        };
         Self {
-            keys: keys.iter().take(20).map(|key| KeyLine::of(key, href(key), now, by.zone())).collect(),
+            keys: keys
+                .iter()
+                .take(20)
+                .map(|key| KeyLine::of(key, href(key), now, by.zone()))
+                .collect(),
             all_href: manages.then(|| by.path(&format!("/keys?group={group}"))),
             new_href: manages.then(|| by.path(&format!("/keys/new?group={group}"))),
         }

@@ -148,7 +148,14 @@ impl Edit {
         let mut scopes: Vec<ScopeRow> = Permission::ALL
             .iter()
             .filter(|one| one.heading() == Heading::Host)
-            .map(|one| row(one.key().to_owned(), one.title().to_owned(), one.purpose().to_owned(), own.has(*one)))
+            .map(|one| {
+                row(
+                    one.key().to_owned(),
+                    one.title().to_owned(),
+                    one.purpose().to_owned(),
+                    own.has(*one),
+                )
+            })
             .collect();
         scopes.extend(parts.hosts.iter().map(|host| {
             let name = format!("host:{}", host.key);
@@ -158,7 +165,14 @@ impl Edit {
             Vec::new()
         } else {
             Duty::ALL
-                .map(|duty| row(duty.key().to_owned(), duty.title().to_owned(), duty.key().to_owned(), true))
+                .map(|duty| {
+                    row(
+                        duty.key().to_owned(),
+                        duty.title().to_owned(),
+                        duty.key().to_owned(),
+                        true,
+                    )
+                })
                 .into()
         };
         let of_owner = |value: String, label: &str| Choice {
@@ -169,7 +183,10 @@ impl Edit {
         let owners = if parts.kind.is_some() {
             Vec::new()
         } else {
-            let groups = parts.groups.iter().map(|group| of_owner(format!("group:{}", group.id), &group.name));
+            let groups = parts
+                .groups
+                .iter()
+                .map(|group| of_owner(format!("group:{}", group.id), &group.name));
             let services = parts.services.iter().filter(|one| one.state == State::Active);
             let services = services.map(|one| of_owner(format!("service:{}", one.id), &one.name));
             vec![("Groups", groups.collect()), ("Service accounts", services.collect())]
@@ -205,12 +222,15 @@ impl Edit {
             binds: !is_own,
             scopes,
             duties,
-            features: parts.features.iter().map(|feature| value_row(feature, form.value_of(feature.id))).collect(),
+            features: parts
+                .features
+                .iter()
+                .map(|feature| value_row(feature, form.value_of(feature.id)))
+                .collect(),
             lives: lives(&form.expiry, &parts.rules),
-            longest: parts
-                .rules
-                .max_days
-                .map_or_else(String::new, |days| format!("Keys of this organization live at most {}.", life(Some(days), ""))),
+            longest: parts.rules.max_days.map_or_else(String::new, |days| {
+                format!("Keys of this organization live at most {}.", life(Some(days), ""))
+            }),
             ceiling: if ceiling.is_empty() {
                 String::new()
             } else {
@@ -233,7 +253,12 @@ fn lives(chosen: &str, rules: &Rules) -> Vec<Choice> {
     let fits = |days: i64| rules.max_days.is_none_or(|most| days <= most);
     let mut days: Vec<i64> = LIVES.into_iter().filter(|days| fits(*days)).collect();
     let extra = [rules.max_days, rules.default_days, chosen.parse().ok()];
-    days.extend(extra.into_iter().flatten().filter(|days| fits(*days) && (1..=3650).contains(days)));
+    days.extend(
+        extra
+            .into_iter()
+            .flatten()
+            .filter(|days| fits(*days) && (1..=3650).contains(days)),
+    );
     days.sort_unstable();
     days.dedup();
     let choice = |value: String, label: String| Choice {
@@ -245,7 +270,10 @@ fn lives(chosen: &str, rules: &Rules) -> Vec<Choice> {
     if chosen == KEEP {
         list.push(choice(KEEP.to_owned(), "On the day beside".to_owned()));
     }
-    list.extend(days.into_iter().map(|days| choice(days.to_string(), format!("In {}", plural(days, "day", "days")))));
+    list.extend(
+        days.into_iter()
+            .map(|days| choice(days.to_string(), format!("In {}", plural(days, "day", "days")))),
+    );
     if rules.max_days.is_none() {
         list.push(choice(NEVER.to_owned(), "Never".to_owned()));
     }
@@ -343,7 +371,11 @@ impl FeaturesPage {
                 Type::Choice => feature.choices.replace('\n', ", "),
                 kind => kind.title().to_owned(),
             },
-            default: if feature.default_value.is_empty() { "Not set".to_owned() } else { feature.default_value.clone() },
+            default: if feature.default_value.is_empty() {
+                "Not set".to_owned()
+            } else {
+                feature.default_value.clone()
+            },
             keys: plural(feature.keys, "key", "keys"),
         };
         Self {
@@ -447,7 +479,9 @@ impl ServicesPage {
             rows: all.iter().map(row).collect(),
             one: one.map(row),
             keys: Vec::new(),
-            new_key_href: one.map_or_else(String::new, |service| by.path(&format!("/keys/new?service={}", service.id))),
+            new_key_href: one.map_or_else(String::new, |service| {
+                by.path(&format!("/keys/new?service={}", service.id))
+            }),
             facts: one.map_or_else(Vec::new, |service| {
                 let at = crate::web::filters::date_time(service.created_at.micros(), &by.zone().tz());
                 vec![Fact {

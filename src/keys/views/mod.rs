@@ -14,7 +14,7 @@ pub use many::Many;
 use super::{
     Key, Kind, PlainKey, Standing,
     forms::address,
-    key::{Bound, OVERLAPS, StateCount, State},
+    key::{Bound, OVERLAPS, State, StateCount},
     list::{EXPIRING_DAYS, Query, Shown, UNUSED_DAYS},
     scope::{Duty, Scopes},
 };
@@ -61,8 +61,17 @@ fn badges(key: &Key, now: Timestamp, zone: &Zone) -> Vec<Badge> {
     if now.since(key.created_at) < days(1) && key.last_used_at.is_none() {
         badge("New".to_owned(), "ok");
     }
-    if let Some(end) = key.expires_at.filter(|end| *end > now && end.since(now) <= days(EXPIRING_DAYS)) {
-        badge(format!("Expires {}", crate::web::filters::until(now.micros(), end.micros(), &zone.tz())), "warn");
+    if let Some(end) = key
+        .expires_at
+        .filter(|end| *end > now && end.since(now) <= days(EXPIRING_DAYS))
+    {
+        badge(
+            format!(
+                "Expires {}",
+                crate::web::filters::until(now.micros(), end.micros(), &zone.tz())
+            ),
+            "warn",
+        );
     }
     if now.since(key.last_used_at.unwrap_or(key.created_at)) >= days(UNUSED_DAYS) {
         badge("Unused".to_owned(), "");
@@ -223,7 +232,13 @@ impl Index {
             change(&mut other);
             address(&path, &other, ("", ""))
         };
-        let count = |state: State| counts.iter().filter(|row| row.state == state).map(|row| row.n).sum::<i64>();
+        let count = |state: State| {
+            counts
+                .iter()
+                .filter(|row| row.state == state)
+                .map(|row| row.n)
+                .sum::<i64>()
+        };
         let total = count(State::Active) + count(State::Suspended);
         let states = Shown::ALL.map(|shown| FilterLink {
             id: shown.key(),
@@ -273,7 +288,14 @@ impl Index {
         });
         let flag = |on: bool| if on { "1".to_owned() } else { String::new() };
         let hidden = [
-            ("state", if query.shown == Shown::Live { String::new() } else { query.shown.key().to_owned() }),
+            (
+                "state",
+                if query.shown == Shown::Live {
+                    String::new()
+                } else {
+                    query.shown.key().to_owned()
+                },
+            ),
             ("unused", flag(query.unused)),
             ("expiring", flag(query.expiring)),
         ];
@@ -284,15 +306,31 @@ impl Index {
             total,
             q: words.to_owned(),
             states: states.into(),
-            kinds: std::iter::once(any("Every kind", query.kind.is_none())).chain(kinds).collect(),
-            groups: std::iter::once(any("Every group", query.group.is_none())).chain(groups).collect(),
+            kinds: std::iter::once(any("Every kind", query.kind.is_none()))
+                .chain(kinds)
+                .collect(),
+            groups: std::iter::once(any("Every group", query.group.is_none()))
+                .chain(groups)
+                .collect(),
             offers,
             chips,
             hidden: hidden.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
-            rows: found.rows.iter().map(|key| Row::of(key, &path, now, by.zone())).collect(),
+            rows: found
+                .rows
+                .iter()
+                .map(|key| Row::of(key, &path, now, by.zone()))
+                .collect(),
             range: plural(found.rows.len() as i64, "key", "keys"),
-            previous: if found.before { place("before", found.rows.first()) } else { None },
-            next: if found.after { place("after", found.rows.last()) } else { None },
+            previous: if found.before {
+                place("before", found.rows.first())
+            } else {
+                None
+            },
+            next: if found.after {
+                place("after", found.rows.last())
+            } else {
+                None
+            },
             is_filtered: query.is_filtered(),
             own_href: by.may(Permission::KeyOwn).then(|| by.path("/keys/own/new")),
             path,
@@ -388,18 +426,28 @@ impl Show {
         if key.kind == Kind::Service {
             fact("Group", key.group_name.clone().unwrap_or_else(|| MISSING.to_owned()));
         }
-        fact("Created", format!("{} by {}", date_time(key.created_at.micros(), &tz), key.creator_name));
+        fact(
+            "Created",
+            format!("{} by {}", date_time(key.created_at.micros(), &tz), key.creator_name),
+        );
         if let Some(at) = key.rotated_at {
             fact("Rotated", date_time(at.micros(), &tz));
         }
         if let Some(until) = key.overlap(now) {
             let four = &key.last_four;
-            fact("Old secret", format!("…{four} works until {}", date_time(until.micros(), &tz)));
+            fact(
+                "Old secret",
+                format!("…{four} works until {}", date_time(until.micros(), &tz)),
+            );
         }
         if let Some(start) = key.not_before {
             fact("Valid from", date_time(start.micros(), &tz));
         }
-        fact("Expires", key.expires_at.map_or_else(|| "Never".to_owned(), |end| date_time(end.micros(), &tz)));
+        fact(
+            "Expires",
+            key.expires_at
+                .map_or_else(|| "Never".to_owned(), |end| date_time(end.micros(), &tz)),
+        );
         fact(
             "Last used",
             match key.last_used_at {
@@ -414,7 +462,11 @@ impl Show {
             l,
             list_href: if is_own { "/me/keys".to_owned() } else { base.clone() },
             list_title: if is_own { "Your API keys" } else { "API Keys" },
-            href: if is_own { format!("{base}/own/{}", key.id) } else { format!("{base}/{}", key.id) },
+            href: if is_own {
+                format!("{base}/own/{}", key.id)
+            } else {
+                format!("{base}/{}", key.id)
+            },
             name: key.name.clone(),
             masked: key.masked(),
             state: standing.title(),
@@ -470,17 +522,26 @@ fn notice(key: &Key, standing: Standing, is_own: bool, zone: &Zone) -> String {
         Standing::Active => String::new(),
         Standing::Early => format!(
             "It works from {} on.",
-            key.not_before.map_or_else(String::new, |at| long_date(at.micros(), &zone.tz()))
+            key.not_before
+                .map_or_else(String::new, |at| long_date(at.micros(), &zone.tz()))
         ),
         Standing::Expired => format!(
             "Its time ended on {}.",
-            key.expires_at.map_or_else(String::new, |at| date(at.micros(), &zone.tz()))
+            key.expires_at
+                .map_or_else(String::new, |at| date(at.micros(), &zone.tz()))
         ),
         Standing::Suspended if is_own => format!("Suspended{who}. Ask an Org Admin to activate it."),
         Standing::Suspended => format!("Suspended{who}. It authorizes nothing until somebody activates it."),
-        Standing::WithOwner => "Suspended with its owner, whose membership does not act. It comes back when the owner is activated.".to_owned(),
-        Standing::WithService => "Its service account is disabled. It works again when the service account is enabled.".to_owned(),
-        Standing::Homeless => "The group that it belonged to is gone. Edit the key and bind it to another group.".to_owned(),
+        Standing::WithOwner => {
+            "Suspended with its owner, whose membership does not act. It comes back when the owner is activated."
+                .to_owned()
+        }
+        Standing::WithService => {
+            "Its service account is disabled. It works again when the service account is enabled.".to_owned()
+        }
+        Standing::Homeless => {
+            "The group that it belonged to is gone. Edit the key and bind it to another group.".to_owned()
+        }
         Standing::Revoked => format!("Revoked{who}. This is final."),
     }
 }

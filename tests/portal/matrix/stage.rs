@@ -330,7 +330,9 @@ fn example(route: &Route) -> Option<Example> {
                 ("expiry", "90"),
             ],
         ),
-        ("POST", "/o/{org}/keys/bulk" | "/o/{org}/keys/bulk/check") => (B::Nothing, &[("do", "suspend"), ("key", "{key}")]),
+        ("POST", "/o/{org}/keys/bulk" | "/o/{org}/keys/bulk/check") => {
+            (B::Nothing, &[("do", "suspend"), ("key", "{key}")])
+        }
         ("POST", "/o/{org}/keys/rules") => (
             B::Nothing,
             &[
@@ -344,7 +346,9 @@ fn example(route: &Route) -> Option<Example> {
             B::Nothing,
             &[("title", "Other {word}"), ("key", "other"), ("kind", "number")],
         ),
-        ("POST", "/o/{org}/keys/features/{feature}") => (B::Nothing, &[("title", "Other {word}"), ("default_value", "on")]),
+        ("POST", "/o/{org}/keys/features/{feature}") => {
+            (B::Nothing, &[("title", "Other {word}"), ("default_value", "on")])
+        }
         ("POST", "/o/{org}/keys/features/{feature}/removal") => (B::Nothing, &[("confirm", "batch")]),
         ("POST", "/o/{org}/keys/services") => (B::Nothing, &[("name", "Other {word}")]),
         ("POST", "/o/{org}/keys/services/{service}") => (B::Nothing, &[("name", "Other {word}")]),
@@ -628,11 +632,22 @@ impl Stage {
             }
             Before::KeyOff => {
                 let key: KeyId = self.site.key.parse().expect("an id");
-                raw(db, &format!("update api_keys set state = 2, suspended_by = 1 where id = {}", key.raw())).await;
+                raw(
+                    db,
+                    &format!(
+                        "update api_keys set state = 2, suspended_by = 1 where id = {}",
+                        key.raw()
+                    ),
+                )
+                .await;
             }
             Before::ServiceOff => {
                 let service: ServiceId = self.site.service.parse().expect("an id");
-                raw(db, &format!("update service_accounts set state = 2 where id = {}", service.raw())).await;
+                raw(
+                    db,
+                    &format!("update service_accounts set state = 2 where id = {}", service.raw()),
+                )
+                .await;
             }
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {

@@ -459,7 +459,9 @@ async fn key_things(portal: &Portal, org: &Org, group: GroupId, word: &str) -> (
         kind: Some(keys::feature::Type::Switch),
         ..keys::feature::Draft::default()
     };
-    let feature = keys::feature::create(&mut tx, &can, &feature, now).await.expect("a feature");
+    let feature = keys::feature::create(&mut tx, &can, &feature, now)
+        .await
+        .expect("a feature");
     let service = keys::service::create(&mut tx, &can, &format!("{word} service"), None, now)
         .await
         .expect("a service account");
@@ -472,7 +474,9 @@ async fn key_things(portal: &Portal, org: &Org, group: GroupId, word: &str) -> (
         .await
         .expect("a key");
     tx.commit().await.expect("a commit");
-    let keys::Made::New(key, _) = made else { panic!("made before") };
+    let keys::Made::New(key, _) = made else {
+        panic!("made before")
+    };
     (key.to_string(), feature.to_string(), service.to_string())
 }
 
