@@ -1021,3 +1021,49 @@ async fn the_list_of_keys_turns_pages_with_a_fixed_number_of_statements() {
     assert_eq!(before.rows().len(), 50);
     assert!(before.attribute("#page-next", "href").is_some());
 }
+
+/// SQLite cannot widen a CHECK, so the table of limits is written anew: nothing of it may be lost on the way.
+#[actix_web::test]
+async fn the_table_of_limits_is_widened_with_its_rows_and_indexes() {
+    use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+    let mut db = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
+    let look = "select name || ' ' || coalesce(sql, '') from sqlite_schema where type = 'index' and tbl_name = 'limit_policies' order by name";
+    let rows = "select id || ' ' || scope || ' ' || amount || ' ' || note from limit_policies";
+    let mut files: Vec<_> = std::fs::read_dir("migrations/sqlite")
+        .expect("the folder")
+        .map(|file| file.expect("a file").path())
+        .collect();
+    files.sort();
+    let mut before = None;
+    for file in files {
+        if file.display().to_string().contains("0008_") {
+            for text in [
+                "insert into orgs (id, slug, name, name_key, zone, support_contact, created_at) values (1, 'a', 'A', 'a', 'UTC', 'x', 0)",
+                "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, note, set_by, set_at) values (7, 1, 4, 1, 3, 250, 0, 'Kept', 'Ann', 0)",
+            ] {
+                sqlx::raw_sql(text).execute(&mut db).await.expect("a row");
+            }
+            let indexes: Vec<String> = sqlx::query_scalar(look).fetch_all(&mut db).await.expect("indexes");
+            assert_eq!(indexes.len(), 6);
+            before = Some(indexes);
+        }
+        let text = std::fs::read_to_string(&file).expect("a file");
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut db)
+            .await
+            .expect("a migration");
+    }
+    let after: Vec<String> = sqlx::query_scalar(look).fetch_all(&mut db).await.expect("indexes");
+    assert_eq!(Some(after), before);
+    let kept: Vec<String> = sqlx::query_scalar(rows).fetch_all(&mut db).await.expect("rows");
+    assert_eq!(kept, ["7 4 250 Kept"]);
+    for scope in [6, 7] {
+        let text = format!(
+            "insert into limit_policies (id, org_id, scope, scope_id, period, valid_from, set_by, set_at) values (1{scope}, 1, {scope}, 9, 3, 0, 'Ann', 0)"
+        );
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut db)
+            .await
+            .expect("a wider scope");
+    }
+}

@@ -25,7 +25,7 @@ use crate::{
     limits::{amount::Unit, keyed::Amounts},
     roles::host::HostPermission,
     web::{
-        filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
+        filters::{MISSING, ago, date, date_time, iso, long_date, plural},
         form::FieldErrors,
         layout::{Chip, Choice, Fact, FilterLink, Layout, Tag, hue},
         list::Slice,
@@ -213,6 +213,7 @@ pub struct Index {
 
 impl Index {
     /// Decides everything that the page prints.
+    #[expect(clippy::too_many_arguments, reason = "one for each thing that the page tells")]
     pub fn new<P>(
         l: Layout,
         by: &Can<P>,
@@ -670,9 +671,4 @@ pub struct Place {
     pub new_href: Option<String>,
     /// Why none is made.
     pub why_not: String,
-}
-
-/// A number with its noun, for headings.
-pub fn count_of(n: usize) -> String {
-    number(n as i64)
 }
