@@ -26,23 +26,23 @@ CREATE TABLE api_keys (
   hash           BYTEA   NOT NULL UNIQUE,                                          -- SHA-256 of the whole key
   next_hash      BYTEA   UNIQUE,                                                   -- while two secrets work: the newer one
   next_four      TEXT    NOT NULL DEFAULT '',
-  next_until     INTEGER,                                                          -- when the older one ends
+  next_until     BIGINT,                                                          -- when the older one ends
   member_id      BIGINT  REFERENCES members (id),                                  -- whose a personal key is
   group_id       BIGINT  REFERENCES groups (id) ON DELETE SET NULL,                -- the group to which use is put down
   service_id     BIGINT  REFERENCES service_accounts (id),
   scopes         TEXT    NOT NULL,                                                 -- one space between
-  not_before     INTEGER,
-  expires_at     INTEGER,                                                          -- null: never
-  warned         INTEGER,                                                          -- of how many days before the end people were told
+  not_before     BIGINT,
+  expires_at     BIGINT,                                                          -- null: never
+  warned         BIGINT,                                                          -- of how many days before the end people were told
   state          BIGINT  NOT NULL DEFAULT 1 CHECK (state IN (1, 2, 3)),            -- active, suspended, revoked
   suspended_by   BIGINT  NOT NULL DEFAULT 0 CHECK (suspended_by IN (0, 1, 2)),     -- nobody, a person, its owner's state
   state_by       TEXT    NOT NULL DEFAULT '',
-  state_at       INTEGER,
+  state_at       BIGINT,
   created_by     BIGINT  NOT NULL,                                                 -- an account; 0 for the operator
   creator_name   TEXT    NOT NULL,
   created_at     BIGINT  NOT NULL,
-  rotated_at     INTEGER,
-  last_used_at   INTEGER,
+  rotated_at     BIGINT,
+  last_used_at   BIGINT,
   last_used_ip   TEXT    NOT NULL DEFAULT '',
   nonce          TEXT    NOT NULL,                                                 -- of the form, so that sending it again makes no second key
   version        BIGINT  NOT NULL DEFAULT 1,
