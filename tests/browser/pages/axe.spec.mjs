@@ -274,7 +274,6 @@ test("keys: list, forms, one key, catalogue, services, own keys", async ({ me, p
   await inspect(me, "key-service");
   await me.page.goto(keys);
   await me.hands.check(me.page.getByRole("checkbox", { name: "Select prod-gateway" }));
-  await inspect(me, "keys-bar");
   await me.hands.activate(me.page.getByRole("group", { name: "Selected keys" }).getByRole("button", { name: "Revoke" }));
   await expect(me.page.getByRole("heading", { level: 1, name: "Revoke 1 key" })).toBeVisible();
   await inspect(me, "keys-many");
