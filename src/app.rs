@@ -258,6 +258,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::guide::routes(),
         crate::invitations::routes(),
         crate::limits::routes(),
+        crate::keys::routes(),
         crate::auth::routes(),
         crate::bulk::routes(),
         crate::imports::routes(),

@@ -170,6 +170,12 @@ id! {
     ViewId "viw",
     /// A file of people that was uploaded.
     ImportId "imp",
+    /// An API key.
+    KeyId "key",
+    /// A feature that keys can carry.
+    FeatureId "fea",
+    /// A service account.
+    ServiceId "svc",
 }
 
 impl OrgId {

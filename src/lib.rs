@@ -18,6 +18,7 @@ pub mod ids;
 pub mod imports;
 pub mod invitations;
 pub mod jobs;
+pub mod keys;
 pub mod limits;
 pub mod mail;
 pub mod members;
@@ -42,6 +43,7 @@ pub fn statements() -> Vec<db::Statement> {
         guide::statements(),
         imports::statements(),
         invitations::statements(),
+        keys::statements(),
         limits::statements(),
         mail::statements(),
         members::statements(),

@@ -434,7 +434,7 @@ impl Permission {
     }
     /// Whether only a membership can have it, as it is about what a member has; whoever runs the enterprise lacks it, and gives it.
     pub const fn needs_membership(self) -> bool {
-        matches!(self, Self::LimitRequest)
+        matches!(self, Self::LimitRequest | Self::KeyOwn)
     }
 }
 

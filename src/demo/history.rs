@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::{ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn};
+use super::{
+    ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn,
+    api_keys::{self, Of, OneKey},
+};
 use crate::{
     access::{
         self, Can, EnterpriseRole, GroupCan, Permissions, Person, Right, Role,
         permission::{
-            BillingManage, GroupManage, InviteCreate, LimitDefault, LimitRequest, LimitSet, MemberDisable,
-            MemberManage, MemberRead, MemberSuspend, OrgSettings, RoleManage,
+            BillingManage, GroupManage, InviteCreate, KeyManage, KeyOwn, LimitDefault, LimitRequest, LimitSet,
+            MemberDisable, MemberManage, MemberRead, MemberSuspend, OrgSettings, RoleManage,
         },
     },
     audit::Actor,
@@ -20,11 +23,12 @@ use crate::{
     db::{Db, Tx},
     error::{Error, Result},
     groups::{self, Kind, group::NewGroup},
-    ids::{GroupId, MemberId, OrgId, SessionId, UserId},
+    ids::{FeatureId, GroupId, KeyId, MemberId, OrgId, ServiceId, SessionId, UserId},
     invitations::{
         self, Delivery, Desk, Invitation, Terms,
         acceptance::{self, Pass},
     },
+    keys::{self, Draft as KeyDraft, Made, Owner},
     limits::{
         self, Choice, Enforcement, Value, Window, Wish,
         amount::Amount,
@@ -48,7 +52,7 @@ use crate::{
 
 /// Minutes of an hour and of a day: everything here is told in minutes before now.
 const HOUR: u64 = 60;
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 /// What the invented people browse with.
 const BROWSER: &str = "Mozilla/5.0 (Muster demonstration)";
 
@@ -411,6 +415,12 @@ enum Act {
     Decline(&'static Invited),
     /// A founder saves a view for everyone.
     View(&'static str, &'static str),
+    /// Kestrel says which features its keys can have, and makes a service account.
+    Features,
+    /// A founder makes a key, or a member one of their own.
+    Key(&'static OneKey),
+    /// A key is used.
+    Use(&'static OneKey),
     /// Kestrel limits what its people use, or somebody asks for more.
     Limit(Limiting),
 }
@@ -481,6 +491,11 @@ fn acts() -> Vec<(u64, Act)> {
         }
     }
     acts.push((2 * DAY, Act::View("No context yet", "status=inactive&sort=joined")));
+    acts.push((api_keys::BEGAN, Act::Features));
+    for key in &api_keys::KEYS {
+        acts.push((key.made, Act::Key(key)));
+        acts.extend(key.used.map(|used| (used, Act::Use(key))));
+    }
     acts.extend(LIMITS.map(|(ago, limiting)| (ago, Act::Limit(limiting))));
     acts.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
     acts
@@ -504,6 +519,9 @@ pub async fn fill(db: &Db, keys: &Keys, password_hash: &str, now: Timestamp) -> 
         users: HashMap::new(),
         members: HashMap::new(),
         invitations: HashMap::new(),
+        features: HashMap::new(),
+        service: None,
+        api_keys: HashMap::new(),
     };
     let mut tx = db.write().await?;
     for (ago, act) in acts() {
@@ -542,6 +560,9 @@ struct History<'a> {
     users: HashMap<&'static str, (UserId, &'static str)>,
     members: HashMap<(&'static str, &'static str), MemberId>,
     invitations: HashMap<&'static str, Invitation>,
+    features: HashMap<&'static str, FeatureId>,
+    service: Option<ServiceId>,
+    api_keys: HashMap<&'static str, KeyId>,
 }
 
 impl History<'_> {
@@ -575,6 +596,12 @@ impl History<'_> {
                 saved::create(tx, &by, &NewView { name, list, shared }, then).await?;
                 Ok(())
             }
+            Act::Features => self.make_features(tx, then).await,
+            Act::Key(key) => self.make_key(tx, key, then).await,
+            Act::Use(key) => match self.api_keys.get(key.name) {
+                Some(id) => keys::touch(tx, *id, then, "192.0.2.200").await,
+                None => Err(too_early(key.name)),
+            },
             Act::Limit(limiting) => self.limit(tx, limiting, then).await,
         }
     }
@@ -807,6 +834,58 @@ impl History<'_> {
                 invited.email
             ))),
         }
+    }
+
+    async fn make_features(&mut self, tx: &mut Tx, then: Timestamp) -> Result<()> {
+        let by = self.founder::<KeyManage>(tx, KESTREL, then).await?;
+        for (title, key, default) in api_keys::FEATURES {
+            let draft = keys::feature::Draft {
+                key: key.to_owned(),
+                title: title.to_owned(),
+                kind: Some(keys::feature::Type::Switch),
+                choices: String::new(),
+                default_value: default.to_owned(),
+            };
+            let id = keys::feature::create(tx, &by, &draft, then).await?;
+            self.features.insert(key, id);
+        }
+        let group = self.groups_of(KESTREL, &["Field Ops"])?.first().copied();
+        self.service = Some(keys::service::create(tx, &by, api_keys::SERVICE, group, then).await?);
+        Ok(())
+    }
+
+    async fn make_key(&mut self, tx: &mut Tx, key: &'static OneKey, then: Timestamp) -> Result<()> {
+        let draft = KeyDraft {
+            name: key.name.to_owned(),
+            scopes: key.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            features: key
+                .features
+                .iter()
+                .filter_map(|(name, value)| Some((*self.features.get(name)?, (*value).to_owned())))
+                .collect(),
+            expires_at: key.lives.map(|lives| then.plus(hours(lives * 24))),
+            ..KeyDraft::default()
+        };
+        let made = match key.of {
+            Of::Group(name) => {
+                let by = self.founder::<KeyManage>(tx, KESTREL, then).await?;
+                let group = self.groups.get(&(KESTREL, name)).ok_or_else(|| too_early(name))?;
+                keys::key::create(tx, &by, Owner::Group(*group), &draft, "", then).await?
+            }
+            Of::Service(name) => {
+                let by = self.founder::<KeyManage>(tx, KESTREL, then).await?;
+                let service = self.service.ok_or_else(|| too_early(name))?;
+                keys::key::create(tx, &by, Owner::Service(service), &draft, "", then).await?
+            }
+            Of::Member(email) => {
+                let by = self.acting::<KeyOwn>(tx, KESTREL, email, then).await?;
+                keys::key::create_own(tx, &by, &draft, "", then).await?
+            }
+        };
+        if let Made::New(id, _) = made {
+            self.api_keys.insert(key.name, id);
+        }
+        Ok(())
     }
 
     async fn limit(&self, tx: &mut Tx, limiting: Limiting, then: Timestamp) -> Result<()> {

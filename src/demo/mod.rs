@@ -6,6 +6,7 @@
 //! "33 Total Members across 13 organizations" counts people, not memberships: John Smith belongs to two organizations and is
 //! one of the 33. The three with a role over the enterprise are members of an organization too and are among them.
 
+mod api_keys;
 pub mod crowd;
 pub mod history;
 mod names;

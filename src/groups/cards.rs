@@ -9,6 +9,8 @@ pub enum Card {
     Leads,
     /// How much each member and all together may use.
     Limits,
+    /// The API keys that are bound to it.
+    Keys,
     /// Everyone who belongs to it.
     Members,
     /// Whose time in it ends soon.
@@ -21,13 +23,14 @@ pub enum Card {
 
 impl Card {
     /// All of them, in the order of a page that nobody has arranged.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::About,
         Self::Leads,
         Self::Limits,
         Self::Ending,
         Self::Joined,
         Self::Invitations,
+        Self::Keys,
         Self::Members,
     ];
 
@@ -37,6 +40,7 @@ impl Card {
             Self::About => "About",
             Self::Leads => "Leads",
             Self::Limits => "Limits",
+            Self::Keys => "API keys",
             Self::Members => "Members",
             Self::Ending => "Expiring soon",
             Self::Joined => "Recently joined",
@@ -49,6 +53,7 @@ impl Card {
             Self::About => "What the group is for, and since when it exists.",
             Self::Leads => "Who cares for the group.",
             Self::Limits => "How much each member may use, and all together.",
+            Self::Keys => "The keys that are bound to it, and what they can do.",
             Self::Members => "Everyone in the group, with search and actions.",
             Self::Ending => "Whose time in the group ends within 30 days.",
             Self::Joined => "The last five who came.",
@@ -61,6 +66,7 @@ impl Card {
             Self::About => "about",
             Self::Leads => "leads",
             Self::Limits => "limits",
+            Self::Keys => "keys",
             Self::Members => "members",
             Self::Ending => "ending",
             Self::Joined => "joined",
@@ -161,14 +167,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_gives_every_card_once_and_comes_back(text in "(-?(about|leads|limits|members|ending|joined|invitations|spend|),?){0,9}") {
+        fn any_text_gives_every_card_once_and_comes_back(text in "(-?(about|leads|limits|keys|members|ending|joined|invitations|spend|),?){0,9}") {
             let cards = Cards::parse(&text);
             prop_assert!(every_card_once(&cards));
             prop_assert_eq!(Cards::parse(&cards.to_text()), cards);
         }
 
         #[test]
-        fn moving_up_and_down_again_changes_nothing(moves in proptest::collection::vec((0usize..7, any::<bool>()), 0..20)) {
+        fn moving_up_and_down_again_changes_nothing(moves in proptest::collection::vec((0usize..8, any::<bool>()), 0..20)) {
             let mut cards = Cards::parse("-joined");
             for (place, up) in moves {
                 let card = Card::ALL[place];
@@ -179,7 +185,7 @@ mod tests {
                 }
                 cards = next;
             }
-            prop_assert_eq!(cards.shown().len(), 6);
+            prop_assert_eq!(cards.shown().len(), Card::ALL.len() - 1);
         }
     }
 

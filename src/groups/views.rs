@@ -13,6 +13,7 @@ use crate::{
     access::{Can, GroupCan, Permission, sees_all_groups},
     clock::{Timestamp, Zone},
     ids::MemberId,
+    keys::views::GroupCard,
     limits::views::GroupPanel,
     members::{face::Face, list::Found},
     web::{
@@ -320,6 +321,8 @@ pub struct Known {
     pub pending: Option<Vec<Pending>>,
     /// Its limits; none for whom they are not shown.
     pub limits: Option<GroupPanel>,
+    /// The API keys that are bound to it; none for whom they are not shown.
+    pub keys: Option<GroupCard>,
     /// Whether the caller may invite into it.
     pub may_invite: bool,
 }
@@ -529,6 +532,8 @@ pub struct Show {
     pub pending_more: String,
     /// Its limits; none for whom they are not shown, or when that card is hidden.
     pub limits: Option<GroupPanel>,
+    /// The API keys that are bound to it; none for whom they are not shown.
+    pub keys: Option<GroupCard>,
     /// Its people; none when that card is hidden.
     pub people: Option<People>,
 }
@@ -572,6 +577,7 @@ impl Show {
             Card::Ending => known.ending.is_some(),
             Card::Invitations => known.pending.is_some(),
             Card::Limits => known.limits.is_some(),
+            Card::Keys => known.keys.is_some(),
             _ => true,
         };
         let names: Vec<&str> = known.leads.iter().take(3).map(|lead| lead.name.as_str()).collect();
@@ -655,6 +661,7 @@ impl Show {
                 _ => format!("and {}", plural(more as i64, "other", "others")),
             },
             limits: known.limits,
+            keys: known.keys,
             people,
             href: here,
         }

@@ -19,6 +19,8 @@ record! {
         pub groups: bool,
         /// Somebody is in one.
         pub grouped: bool,
+        /// There is an API key.
+        pub keys: bool,
         /// Somebody's limit was set, or a default of everyone's or of a group's.
         pub limits: bool,
         /// The settings were changed once.
@@ -40,6 +42,7 @@ sql! {
                  or coalesce((select sum(n) from member_counts where org_id = $1 and status in (1, 2) and role = 60), 0) > 1) as roles,
                 exists (select 1 from groups where org_id = $1) as groups,
                 exists (select 1 from groups g where g.org_id = $1 and g.member_count > 0) as grouped,
+                exists (select 1 from api_keys where org_id = $1) as keys,
                 exists (select 1 from limit_policies where org_id = $1 and scope in (3, 4, 5)) as limits,
                 exists (select 1 from audit where org_id = $1 and action = 'organization.update' and result = 1) as policies,
                 exists (select 1 from audit where org_id = $1 and action = 'audit.view' and result = 1) as watched,

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     groups, imports,
     invitations::{self, Delivery},
-    limits,
+    keys, limits,
     mail::{
         outbox::{self, Delivered, MailRow},
         transport::Outcome,
@@ -172,6 +172,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     groups::warn_due(&mut tx, now).await?;
     groups::end_due(&mut tx, &Actor::system(&app.keys), now).await?;
     limits::tidy::tidy(&mut tx, &Actor::system(&app.keys), now).await?;
+    keys::tidy(&mut tx, now).await?;
     bulk::prune(&mut tx, now).await?;
     imports::prune(&mut tx, now).await?;
     tx.commit().await

@@ -81,7 +81,7 @@ pub async fn standing(db: &mut impl Read, org: OrgId) -> Result<Standing> {
             Scope::GroupPool => found.group_pools.push(limit),
             Scope::GroupDefault => found.groups.push(limit),
             Scope::OrgDefault => found.defaults.push(limit),
-            Scope::Member => {}
+            Scope::Member | Scope::Key | Scope::Service => {}
         }
     }
     Ok(found)

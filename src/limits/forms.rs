@@ -89,7 +89,7 @@ impl Typed {
 }
 
 /// The first instant after the day that was typed as the last one; none for nothing typed.
-fn until(field: &'static str, text: &str, zone: &Zone) -> Result<Option<Timestamp>> {
+pub fn until(field: &'static str, text: &str, zone: &Zone) -> Result<Option<Timestamp>> {
     if text.trim().is_empty() {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ pub mod amount;
 pub mod defaults;
 mod forms;
 mod handlers;
+pub mod keyed;
 pub mod mass;
 pub mod policy;
 pub mod promised;
@@ -17,7 +18,7 @@ pub mod tidy;
 pub mod views;
 pub mod window;
 
-pub(crate) use forms::LimitForm;
+pub(crate) use forms::{LimitForm, last_day, until};
 pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, set};
 pub use settings::Settings;
 pub(crate) use settings::zone_changed;

@@ -38,6 +38,10 @@ pub enum Scope {
     OrgDefault = 4,
     /// One member.
     Member = 5,
+    /// One API key, beside the limits of its owner.
+    Key = 6,
+    /// One service account.
+    Service = 7,
 }
 
 /// What happens at a limit.
@@ -138,7 +142,8 @@ impl Limit {
             value: Value::of(row.amount),
             enforcement: row.action,
             source: match row.scope {
-                Scope::Member => Source::Member,
+                // The owner of a key or service account is looked at by itself; these are nobody's default.
+                Scope::Member | Scope::Key | Scope::Service => Source::Member,
                 Scope::GroupPool | Scope::GroupDefault => {
                     Source::Group(GroupId::from_raw(row.scope_id), row.name.clone())
                 }
@@ -223,6 +228,7 @@ pub fn resolve<'a>(rows: impl IntoIterator<Item = &'a PolicyRow>, conflict: Conf
             Scope::Member => found.own.push(limit),
             Scope::GroupDefault => groups.push(limit),
             Scope::OrgDefault => defaults.push(limit),
+            Scope::Key | Scope::Service => {}
         }
     }
     // What ends comes before what stays, within each source.

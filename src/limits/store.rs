@@ -267,6 +267,9 @@ sql! {
     OF_ORG: (OrgId) => PolicyRow =
         "select cast(0 as bigint) as member_id, p.scope, p.scope_id, p.period, p.amount, p.action, p.priority, p.valid_from, p.valid_until, p.note, p.set_by, p.set_at, coalesce(g.name, '') as name
          from limit_policies p left join groups g on g.id = p.scope_id and p.scope in (2, 3) where p.org_id = $1 and p.scope in (1, 2, 3, 4) order by name, p.scope_id, p.scope, p.period";
+    OF_SUBJECT: (OrgId, Scope, i64) => PolicyRow =
+        "select cast(0 as bigint) as member_id, p.scope, p.scope_id, p.period, p.amount, p.action, p.priority, p.valid_from, p.valid_until, p.note, p.set_by, p.set_at, cast('' as text) as name
+         from limit_policies p where p.org_id = $1 and p.scope = $2 and p.scope_id = $3 and p.valid_until is null order by p.period";
     SETTINGS: (OrgId) => SettingsRow =
         "select s.display_unit, s.currency, s.group_conflict, s.version, c.since, c.zone, c.anchor_day, c.week_start
          from (select 1 as one) x left join limit_settings s on s.org_id = $1 left join limit_calendars c on c.org_id = $1 order by c.since";
@@ -410,6 +413,9 @@ pub(super) async fn touch_many(tx: &mut Tx, org: OrgId, members: &[MemberId]) ->
 }
 pub(super) async fn list_of_org(db: &mut impl Read, org: OrgId) -> Result<Vec<PolicyRow>> {
     db.all(OF_ORG, (org,)).await
+}
+pub(super) async fn list_of_subject(db: &mut impl Read, org: OrgId, scope: Scope, of: i64) -> Result<Vec<PolicyRow>> {
+    db.all(OF_SUBJECT, (org, scope, of)).await
 }
 pub(super) fn ask_settings(org: OrgId) -> Ask<(OrgId,), SettingsRow> {
     SETTINGS.with((org,))

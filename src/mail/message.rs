@@ -41,6 +41,11 @@ impl Name {
         Self(sanitise_name(text, "a group"))
     }
 
+    /// Takes the name of an API key.
+    pub fn key(text: &str) -> Self {
+        Self(sanitise_name(text, "an API key"))
+    }
+
     /// Takes the name of a role.
     pub fn role(text: &str) -> Self {
         Self(sanitise_name(text, "member"))
@@ -199,6 +204,20 @@ pub struct GroupEnding {
     pub ends: String,
 }
 
+/// An API key ends soon, told to its owner or to those who care for it.
+pub struct KeyExpiring {
+    /// Where.
+    pub organization: Name,
+    /// What the key is called.
+    pub name: Name,
+    /// The key's page.
+    pub link: Url,
+    /// Whether it is the reader's own.
+    pub is_own: bool,
+    /// The end, with the zone.
+    pub ends: String,
+}
+
 /// A member asks for a higher limit, told to the administrators.
 pub struct LimitRequested {
     /// Where.
@@ -288,6 +307,8 @@ pub enum Message {
     AccessChanged(AccessChanged),
     /// A notice of the end of a time in a group.
     GroupEnding(GroupEnding),
+    /// A notice of the end of an API key.
+    KeyExpiring(KeyExpiring),
     /// A wish for a higher limit.
     LimitRequested(LimitRequested),
     /// The answer to such a wish.
@@ -322,6 +343,7 @@ impl Message {
             Self::AddedToOrganization(_) => "added_to_organization",
             Self::AccessChanged(_) => "access_changed",
             Self::GroupEnding(_) => "group_ending",
+            Self::KeyExpiring(_) => "key_expiring",
             Self::LimitRequested(_) => "limit_requested",
             Self::LimitDecided(_) => "limit_decided",
             Self::InvitationNews(_) => "invitation_news",
@@ -377,6 +399,11 @@ impl Message {
                 Text::GroupEnding { m, portal }.render()?,
                 Html::GroupEnding { m, portal }.render()?,
             ),
+            Self::KeyExpiring(m) => (
+                Subject::KeyExpiring { m }.render()?,
+                Text::KeyExpiring { m, portal }.render()?,
+                Html::KeyExpiring { m, portal }.render()?,
+            ),
             Self::LimitRequested(m) => (
                 Subject::LimitRequested { m }.render()?,
                 Text::LimitRequested { m, portal }.render()?,
@@ -415,7 +442,7 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, InvitationNews, LimitDecided,
+        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, InvitationNews, KeyExpiring, LimitDecided,
         LimitRequested, NewSignIn, PasswordChanged, PasswordReset, RenewalRequested, VerifyAddress,
     };
 
@@ -439,6 +466,8 @@ mod files {
         AccessChanged { m: &'a AccessChanged },
         #[template(path = "mail/group_ending/subject.txt")]
         GroupEnding { m: &'a GroupEnding },
+        #[template(path = "mail/key_expiring/subject.txt")]
+        KeyExpiring { m: &'a KeyExpiring },
         #[template(path = "mail/limit_requested/subject.txt")]
         LimitRequested { m: &'a LimitRequested },
         #[template(path = "mail/limit_decided/subject.txt")]
@@ -472,6 +501,8 @@ mod files {
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
         #[template(path = "mail/group_ending/body.txt")]
         GroupEnding { m: &'a GroupEnding, portal: &'a str },
+        #[template(path = "mail/key_expiring/body.txt")]
+        KeyExpiring { m: &'a KeyExpiring, portal: &'a str },
         #[template(path = "mail/limit_requested/body.txt")]
         LimitRequested { m: &'a LimitRequested, portal: &'a str },
         #[template(path = "mail/limit_decided/body.txt")]
@@ -505,6 +536,8 @@ mod files {
         AccessChanged { m: &'a AccessChanged, portal: &'a str },
         #[template(path = "mail/group_ending/body.html")]
         GroupEnding { m: &'a GroupEnding, portal: &'a str },
+        #[template(path = "mail/key_expiring/body.html")]
+        KeyExpiring { m: &'a KeyExpiring, portal: &'a str },
         #[template(path = "mail/limit_requested/body.html")]
         LimitRequested { m: &'a LimitRequested, portal: &'a str },
         #[template(path = "mail/limit_decided/body.html")]
@@ -703,6 +736,13 @@ mod tests {
                 Some("help@kestrel.example"),
             ),
             ending(None),
+            Message::KeyExpiring(KeyExpiring {
+                organization: Name::organization("Kestrel Robotics"),
+                name: Name::key("warehouse-etl"),
+                link: link("/o/kestrel/keys/key_1"),
+                is_own: false,
+                ends: "Thursday, 31 December 2026, 00:00 (Europe/Berlin)".to_owned(),
+            }),
             Message::LimitRequested(LimitRequested {
                 organization: Name::organization("Kestrel Robotics"),
                 member: Name::person("Jonas Weber"),

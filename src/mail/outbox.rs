@@ -112,6 +112,21 @@ pub enum Mail {
         /// The organization's zone.
         zone: String,
     },
+    /// An API key ends soon.
+    KeyExpiring {
+        /// Where.
+        organization: String,
+        /// What the key is called.
+        name: String,
+        /// The key's page, as a path of the portal.
+        path: String,
+        /// Whether it is the reader's own.
+        is_own: bool,
+        /// The end.
+        ends_at: Timestamp,
+        /// The organization's zone.
+        zone: String,
+    },
     /// A member asks for a higher limit.
     LimitRequested {
         /// Where.
@@ -281,6 +296,20 @@ impl Mail {
                 link: url(settings.link(&format!("/o/{slug}/groups/{id}")))?,
                 whose: whose.as_deref().map(Name::person),
                 ends: last_day(*ends_at, &Zone::find_or_utc(zone)),
+            }),
+            Self::KeyExpiring {
+                organization,
+                name,
+                path,
+                is_own,
+                ends_at,
+                zone,
+            } => Message::KeyExpiring(message::KeyExpiring {
+                organization: Name::organization(organization),
+                name: Name::key(name),
+                link: url(settings.link(path))?,
+                is_own: *is_own,
+                ends: when(*ends_at, &Zone::find_or_utc(zone)),
             }),
             Self::LimitRequested {
                 organization,

@@ -28,7 +28,7 @@ use crate::{
     db::only,
     error::Result,
     groups::{self, views::OfMember},
-    guide, limits, orgs, roles, shell,
+    guide, keys, limits, orgs, roles, shell,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -145,6 +145,12 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         None
     };
     let limits = limits::panel(&mut db, by, member, app.clock.now()).await?;
+    let keys = if is_self || by.may(Permission::KeyManage) {
+        let found = keys::key::list_of_member(&mut db, member.org_id, member.id).await?;
+        Some(keys::views::MemberCard::new(by, &found, is_self, app.clock.now()))
+    } else {
+        None
+    };
     let l = shell::org(app, ctx, by, &member.name, Tab::Members).await?;
     Ok(Show::new(
         l,
@@ -158,6 +164,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
             sessions,
             activity,
             limits,
+            keys,
         },
     ))
 }

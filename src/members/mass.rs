@@ -27,6 +27,7 @@ use crate::{
     groups,
     ids::{MemberId, OrgId, UserId},
     invitations::invitation,
+    keys,
     notifications::{self, Kind, News},
     roles,
 };
@@ -183,6 +184,10 @@ impl Weighed {
     fn ids(&self) -> String {
         store::text(self.changed.iter().map(|(member, _)| member.id.raw()))
     }
+    /// Those who changed.
+    fn members(&self) -> Vec<MemberId> {
+        self.changed.iter().map(|(member, _)| member.id).collect()
+    }
     /// The outcomes in the order of the question.
     fn answer<T>(mut self, wanted: &[(MemberId, T)]) -> Vec<(MemberId, Outcome)> {
         wanted
@@ -270,6 +275,7 @@ pub async fn suspend(
         store::update_status(tx, org, ids, Status::Suspended, pause.until, &pause.reason, name, now).await?;
     }
     moves.make(tx, org).await?;
+    keys::owners::suspend(tx, by.actor(), org, &weighed.members(), now).await?;
     end_sessions(tx, org, &weighed.changed, now).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
     told.send(tx, now).await?;
@@ -319,6 +325,7 @@ pub async fn activate(
         store::lift_expiry(tx, org, store::text(lifted)).await?;
     }
     moves.make(tx, org).await?;
+    keys::owners::resume(tx, by.actor(), org, &weighed.members(), now).await?;
     audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
     told.send(tx, now).await?;
     Ok(weighed.answer(&deeds))
@@ -338,6 +345,7 @@ pub async fn disable(
     if !weighed.changed.is_empty() {
         let (ids, name) = (weighed.ids(), &by.actor().name);
         store::update_status(tx, org, ids, Status::Disabled, None, reason, name, now).await?;
+        keys::owners::suspend(tx, by.actor(), org, &weighed.members(), now).await?;
     }
     let ended = end_sessions(tx, org, &weighed.changed, now).await?;
     let revoked = revoke_invitations(tx, by, &weighed.changed, now).await?;
@@ -381,9 +389,10 @@ pub async fn remove(
         store::lock_users(tx, users(&weighed.changed)).await?;
         store::update_status(tx, org, ids.clone(), Status::Removed, None, "", name, now).await?;
         store::unindex(tx, org, ids).await?;
-        let left: Vec<MemberId> = weighed.changed.iter().map(|(member, _)| member.id).collect();
+        let left = weighed.members();
         groups::leave_all_many(tx, org, &left).await?;
         roles::leave_all_many(tx, org, &left).await?;
+        keys::owners::revoke(tx, by.actor(), org, &left, now).await?;
     }
     let ended = end_sessions(tx, org, &weighed.changed, now).await?;
     let revoked = revoke_invitations(tx, by, &weighed.changed, now).await?;

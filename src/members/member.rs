@@ -29,6 +29,7 @@ use crate::{
     groups,
     ids::{GroupId, MemberId, OrgId, UserId},
     invitations::invitation,
+    keys,
     mail::{Mail, address::Address},
     notifications::{self, Kind, News},
     orgs, roles,
@@ -479,6 +480,7 @@ pub async fn suspend(
     is_allowed(tx, by, Deed::Suspend(until), &member, now).await?;
     set_status(tx, by.actor(), &member, Status::Suspended, until, reason, now).await?;
     end_sessions(tx, &member, now).await?;
+    keys::owners::suspend(tx, by.actor(), member.org_id, &[member.id], now).await?;
     let before = json!({ "status": member.status.key() });
     let after = with_reason(
         json!({ "status": Status::Suspended.key(), "until": until.map(|at| at.to_string()) }),
@@ -512,6 +514,7 @@ pub async fn disable(
     let member = load(tx, by, of.into(), now).await?;
     is_allowed(tx, by, Deed::Disable, &member, now).await?;
     set_status(tx, by.actor(), &member, Status::Disabled, None, reason, now).await?;
+    keys::owners::suspend(tx, by.actor(), member.org_id, &[member.id], now).await?;
     let ended = end_sessions(tx, &member, now).await?;
     let revoked = revoke_invitations(tx, by.actor(), &member, now).await?;
     let before = json!({ "status": member.status.key() });
@@ -550,6 +553,7 @@ pub async fn remove(tx: &mut Tx, by: &Can<MemberManage>, of: impl Into<Change>, 
     store::unindex(tx, member.org_id, member.id).await?;
     groups::leave_all(tx, member.org_id, member.id).await?;
     roles::leave_all(tx, member.org_id, member.id).await?;
+    keys::owners::revoke(tx, by.actor(), member.org_id, &[member.id], now).await?;
     let ended = end_sessions(tx, &member, now).await?;
     let revoked = revoke_invitations(tx, by.actor(), &member, now).await?;
     let before = json!({ "status": member.status.key(), "role": member.role.key(), "email": member.email });
@@ -598,19 +602,43 @@ pub async fn provision_context(
             member.name
         )));
     }
+    give_context(tx, by.actor(), &member, now).await?;
+    find(tx, member.org_id, member.id).await
+}
+
+/// Provisions the private context of a member who has none, which makes an inactive member active, and records it.
+async fn give_context(tx: &mut Tx, by: &Actor, member: &Member, now: Timestamp) -> Result<()> {
     let status = if member.status == Status::Inactive {
         Status::Active
     } else {
         member.status
     };
     store::update_context(tx, member.org_id, member.id, now, status).await?;
-    recount(tx, &member, Some((member.role, status))).await?;
+    recount(tx, member, Some((member.role, status))).await?;
     let (before, after) = (
         json!({ "status": member.status.key() }),
         json!({ "status": status.key(), "context": true }),
     );
-    record(tx, by.actor(), &member, Action::MemberContext, before, after, now).await?;
-    find(tx, member.org_id, member.id).await
+    record(tx, by, member, Action::MemberContext, before, after, now).await
+}
+
+/// Provisions the private contexts of members who have none yet, because they were given a first key or made a first call (C-14). Those
+/// who have one, and those who are disabled, are left as they are.
+pub(crate) async fn establish_contexts(
+    tx: &mut Tx,
+    by: &Actor,
+    org: OrgId,
+    members: &[MemberId],
+    now: Timestamp,
+) -> Result<()> {
+    for id in members {
+        let member = find(tx, org, *id).await?;
+        if member.context_at.is_some() || matches!(member.status, Status::Disabled | Status::Removed) {
+            continue;
+        }
+        give_context(tx, by, &member, now).await?;
+    }
+    Ok(())
 }
 
 /// Notes that the member was here; the one change that is not recorded, because it is no act.
@@ -661,6 +689,7 @@ pub async fn expire_due(tx: &mut Tx, by: &Actor, now: Timestamp) -> Result<usize
         )
         .await?;
         recount(tx, &member, Some((member.role, Status::Suspended))).await?;
+        keys::owners::suspend(tx, by, org_id, &[id], now).await?;
         end_sessions(tx, &member, now).await?;
         record(
             tx,
@@ -844,6 +873,7 @@ async fn set_status(
 async fn reopen(tx: &mut Tx, by: &Actor, member: &Member, action: Action, reason: &str, now: Timestamp) -> Result<()> {
     let status = member.restored();
     set_status(tx, by, member, status, None, reason, now).await?;
+    keys::owners::resume(tx, by, member.org_id, &[member.id], now).await?;
     let mut before = json!({ "status": member.status.key() });
     let mut after = with_reason(json!({ "status": status.key() }), reason);
     if let Some(end) = member.expires_at.filter(|end| *end <= now) {

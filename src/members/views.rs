@@ -20,7 +20,7 @@ use crate::{
     groups::{Belonging, Group, views::OfMember},
     guide,
     ids::{GroupId, UserId},
-    limits,
+    keys, limits,
     roles::Held,
     web::{
         filters::{MISSING, ago, date, date_time, iso, long_date, number, plural},
@@ -926,6 +926,8 @@ pub struct Show {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's own API keys; none for whom they are not shown.
+    pub keys: Option<keys::views::MemberCard>,
     /// The whole record.
     pub audit_href: String,
     /// The version that an act refers to.
@@ -948,6 +950,8 @@ pub struct Known<'a> {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's own API keys; none for whom they are not shown.
+    pub keys: Option<keys::views::MemberCard>,
 }
 
 impl Show {
@@ -961,6 +965,7 @@ impl Show {
             sessions,
             activity,
             limits,
+            keys,
         } = known;
         let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
         let status = member.state(viewer.now);
@@ -1035,6 +1040,7 @@ impl Show {
             membership,
             activity,
             limits,
+            keys,
             audit_href: by.path("/audit"),
             version: member.version,
         }

@@ -26,7 +26,7 @@ impl Section {
     /// One sentence below it.
     pub const fn purpose(self) -> &'static str {
         match self {
-            Self::Access => "What others change about your memberships.",
+            Self::Access => "What others change about your memberships, and what ends by itself.",
             Self::Invitations => "What became of them.",
             Self::Security => "These mails are always sent, because somebody in your account could switch them off.",
         }
@@ -51,14 +51,17 @@ pub enum Kind {
     NewSignIn = 6,
     /// Their password is another one.
     PasswordChanged = 7,
+    /// An API key of theirs, or one that they care for, ends soon.
+    KeyExpiring = 20,
 }
 
 impl Kind {
     /// All of them, in the order of the page of preferences.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Added,
         Self::RoleChanged,
         Self::AccessChanged,
+        Self::KeyExpiring,
         Self::InvitationAccepted,
         Self::InvitationBounced,
         Self::NewSignIn,
@@ -75,6 +78,7 @@ impl Kind {
             Self::InvitationBounced => "invitation.bounced",
             Self::NewSignIn => "security.sign_in",
             Self::PasswordChanged => "security.password",
+            Self::KeyExpiring => "key.expiring",
         }
     }
     /// The words of the page of preferences.
@@ -87,12 +91,13 @@ impl Kind {
             Self::InvitationBounced => "An invitation could not be delivered",
             Self::NewSignIn => "Sign-in from a new device",
             Self::PasswordChanged => "Your password was changed",
+            Self::KeyExpiring => "An API key of yours, or of a group you lead, expires soon",
         }
     }
     /// The part of the page that it stands in.
     pub const fn section(self) -> Section {
         match self {
-            Self::Added | Self::RoleChanged | Self::AccessChanged => Section::Access,
+            Self::Added | Self::RoleChanged | Self::AccessChanged | Self::KeyExpiring => Section::Access,
             Self::InvitationAccepted | Self::InvitationBounced => Section::Invitations,
             Self::NewSignIn | Self::PasswordChanged => Section::Security,
         }
@@ -106,7 +111,7 @@ impl Kind {
             Self::InvitationAccepted => "user-round-check",
             Self::InvitationBounced => "triangle-alert",
             Self::NewSignIn => "log-in",
-            Self::PasswordChanged => "key-round",
+            Self::PasswordChanged | Self::KeyExpiring => "key-round",
         }
     }
     /// Whether it comes by mail while the person has chosen nothing.

@@ -203,6 +203,7 @@ async fn settings_page<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, shown: Shown
     } = shown;
     let mut db = app.db.read();
     let seats = member::seats(&mut db, org.id).await?;
+    let key_rules = crate::keys::rules::find(&mut db, org.id).await?;
     let acting = match &seats {
         Some(seats) => seats.used,
         None => {
@@ -254,6 +255,7 @@ async fn settings_page<P: Right>(app: &App, ctx: &Ctx, by: &Can<P>, shown: Shown
         errors,
         conflict,
         entered,
+        keys: crate::keys::views::RulesSummary::new(&key_rules, by.path("/keys/rules")),
         archive_href: by.may(may_archive).then(|| format!("/e/organizations/{}", org.slug)),
     })
 }

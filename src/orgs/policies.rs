@@ -12,6 +12,7 @@ use crate::{
     config::{default_of, default_time},
     db::Read,
     error::Result,
+    keys::rules,
     members::addition,
     web::filters::{number, plural},
 };
@@ -67,6 +68,10 @@ pub async fn all(db: &mut impl Read, org: &Org, installation: &Settings) -> Resu
             policies: joining(org, &domains, installation),
         },
         Group {
+            title: "API keys",
+            policies: keys(&rules::find(db, org.id).await?),
+        },
+        Group {
             title: "Seats",
             policies: vec![Policy {
                 title: "People who may act at once",
@@ -110,6 +115,30 @@ fn own(title: &'static str, value: String, default: String, section: &'static st
         default,
         source: Source::Organization(section),
     }
+}
+
+fn keys(rules: &rules::Rules) -> Vec<Policy> {
+    let default = rules::Rules::default();
+    vec![
+        own(
+            "Who may have personal API keys",
+            rules.personal.title().to_owned(),
+            default.personal.title().to_owned(),
+            "keys",
+        ),
+        own(
+            "Longest life of an API key",
+            rules::life(rules.max_days, "No limit"),
+            rules::life(default.max_days, "No limit"),
+            "keys",
+        ),
+        own(
+            "Life of a new API key",
+            rules::life(rules.default_days, "For ever"),
+            rules::life(default.default_days, "For ever"),
+            "keys",
+        ),
+    ]
 }
 
 fn joining(org: &Org, domains: &[String], installation: &Settings) -> Vec<Policy> {

@@ -60,6 +60,8 @@ pub struct Settings {
     pub conflict: String,
     /// What the editor had entered then.
     pub entered: Vec<Fact>,
+    /// The rules of API keys.
+    pub keys: crate::keys::views::RulesSummary,
     /// Where the organization can be archived; none for whom that is not offered.
     pub archive_href: Option<String>,
 }

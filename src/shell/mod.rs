@@ -94,6 +94,7 @@ pub(crate) fn org_around<P: Right>(
             Some(pending),
         ),
         (Tab::Groups, "/groups", by.may(Permission::MemberRead), None),
+        (Tab::Keys, "/keys", by.may(Permission::KeyManage), None),
         (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
         (Tab::Roles, "/roles", by.may(Permission::RoleRead), None),
         (Tab::Settings, "/settings", by.may(Permission::SettingsRead), None),

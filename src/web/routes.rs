@@ -78,6 +78,14 @@ pub enum Target {
     View,
     /// `{request}`, for a higher limit.
     LimitRequest,
+    /// `{key}`, an API key.
+    Key,
+    /// `{key}`, an API key of the caller's own.
+    OwnKey,
+    /// `{feature}`, of the catalogue of features.
+    Feature,
+    /// `{service}`, a service account.
+    Service,
     /// `{token}`, a secret from a mail.
     Token,
     /// `{picture}`, of a person.

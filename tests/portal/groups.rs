@@ -735,6 +735,7 @@ async fn leads_choose_the_cards_of_their_page() {
             "Expiring soon",
             "Recently joined",
             "Pending invitations",
+            "API keys",
             "Members"
         ]
     );
@@ -752,7 +753,16 @@ async fn leads_choose_the_cards_of_their_page() {
     let form = t.bob.get(&t.red("/cards")).await.page(200);
     assert_eq!(
         form.attributes("input[name=order]", "value"),
-        ["about", "leads", "limits", "ending", "joined", "members", "invitations"]
+        [
+            "about",
+            "leads",
+            "limits",
+            "ending",
+            "joined",
+            "invitations",
+            "members",
+            "keys"
+        ]
     );
     fields.retain(|(name, _)| *name == "order");
     t.ann.post(&t.red("/cards"), &fields).await.redirects_to(&t.red(""));

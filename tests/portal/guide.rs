@@ -25,7 +25,7 @@ async fn r_hlp_03_r_hlp_04_steps_tick_themselves_from_what_is_there() {
     let page = ann.get(&org.path("/members")).await.page(200);
     // Folded, with how far one is and what comes next.
     assert_eq!(page.count("#start details[open]"), 0);
-    assert_eq!(page.first("#start summary span"), "0 of 7 done · next: Invite people");
+    assert_eq!(page.first("#start summary span"), "0 of 8 done · next: Invite people");
     assert_eq!(page.attribute("#start .acts a", "href"), Some(org.path("/invites")));
     // Every step leads to a page that is there.
     for href in page.attributes("#start .steps a", "href") {
@@ -74,7 +74,28 @@ async fn r_hlp_03_r_hlp_04_steps_tick_themselves_from_what_is_there() {
         ["step-people", "step-roles", "step-policies", "step-watched"]
     );
     let page = ann.get(&org.path("/members")).await.page(200);
-    assert_eq!(page.first("#start summary span"), "6 of 7 done · next: Set limits");
+    assert_eq!(
+        page.first("#start summary span"),
+        "6 of 8 done · next: Configure API keys"
+    );
+    let owner = format!("group:{group}");
+    let key = [
+        ("name", "gateway"),
+        ("owner", owner.as_str()),
+        ("scope", "api.call"),
+        ("expiry", "90"),
+    ];
+    ann.post(&org.path("/keys"), &key).await.page(200);
+    assert_eq!(
+        done().await,
+        [
+            "step-people",
+            "step-roles",
+            "step-keys",
+            "step-policies",
+            "step-watched"
+        ]
+    );
     let limit = [
         ("monthly_mode", "amount"),
         ("monthly", "250"),

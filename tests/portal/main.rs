@@ -21,6 +21,7 @@ mod guide;
 mod house;
 mod imports;
 mod invitations;
+mod keys;
 mod limits;
 mod matrix;
 mod members;

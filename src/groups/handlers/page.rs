@@ -17,7 +17,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     groups::Group,
-    limits,
+    keys, limits,
     members::{
         list::{self, Cursor},
         member,
@@ -71,6 +71,13 @@ pub async fn show(
         },
         limits: match (cares || limits::sees_all(by.can())) && shown.contains(&Card::Limits) {
             true => Some(limits::group_panel(&mut db, by.can(), id, &profile.name).await?),
+            false => None,
+        },
+        keys: match (cares || by.can().may(Permission::KeyManage)) && shown.contains(&Card::Keys) {
+            true => {
+                let found = keys::key::list_of_group(&mut db, org, id).await?;
+                Some(keys::views::GroupCard::new(by.can(), id, &found, now))
+            }
             false => None,
         },
         may_invite: by.may_lead()

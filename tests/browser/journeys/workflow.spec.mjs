@@ -72,7 +72,7 @@ test("create a group, add people over three pages, set limits, and monitor", asy
 
   await test.step("create a group, from the checklist", async () => {
     await me.page.goto(`${base}/members`);
-    await expect(start(me)).toContainText("1 of 7 done · next: Give roles");
+    await expect(start(me)).toContainText("1 of 8 done · next: Give roles");
     await me.hands.activate(start(me).locator("summary"));
     await me.hands.activate(start(me).getByRole("link", { name: "Groups: Create a group" }));
     await me.hands.activate(me.page.getByRole("link", { name: "Create Group" }).first());
@@ -176,6 +176,6 @@ test("create a group, add people over three pages, set limits, and monitor", asy
     await expect(me.page.getByRole("main")).toContainText(/limit/i);
     expect(await done(me, base)).toEqual(["people", "groups", "grouped", "limits", "watched"]);
     await me.page.goto(`${base}/members`);
-    await expect(start(me)).toContainText("5 of 7 done · next: Give roles");
+    await expect(start(me)).toContainText("5 of 8 done · next: Give roles");
   });
 });

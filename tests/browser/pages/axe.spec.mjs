@@ -253,6 +253,44 @@ test("the rest of an organization, and one's own pages", async ({ me, portal, ac
   await visit(me, `${portal.url}/organizations?q=a`, "find-organization");
 });
 
+test("keys: list, forms, one key, catalogue, services, own keys", async ({ me, portal, accounts, signIn }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+  await steps.openTab(me, "API Keys");
+  const keys = me.page.url().replace(/\?.*/, "");
+  await inspect(me, "keys");
+  await visit(me, `${keys}?q=nothing-has-this-name`, "keys-empty");
+  for (const page of ["new", "groups", "features", "services", "rules", "own/new"]) {
+    await visit(me, `${keys}/${page}`, `keys-${page.replace("/", "-")}`);
+  }
+  await me.page.goto(`${keys}/features`);
+  await me.hands.activate(me.page.getByRole("rowheader").getByRole("link").first());
+  await expect(me.page.getByRole("heading", { level: 2, name: "Remove" })).toBeVisible();
+  await inspect(me, "key-feature");
+  await me.page.goto(`${keys}/services`);
+  await me.hands.activate(me.page.getByRole("rowheader").getByRole("link").first());
+  await expect(me.page.getByRole("heading", { level: 2, name: "Keys" })).toBeVisible();
+  await inspect(me, "key-service");
+  await me.page.goto(keys);
+  await me.hands.check(me.page.getByRole("checkbox", { name: "Select prod-gateway" }));
+  await me.hands.activate(me.page.getByRole("group", { name: "Selected keys" }).getByRole("button", { name: "Revoke" }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "Revoke 1 key" })).toBeVisible();
+  await inspect(me, "keys-many");
+  await me.page.goto(keys);
+  await me.hands.activate(me.page.getByRole("link", { name: "prod-gateway" }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "prod-gateway" })).toBeVisible();
+  await inspect(me, "key");
+  const one = me.page.url();
+  await visit(me, `${one}/edit`, "key-edit");
+  await visit(me, `${one}/revocation`, "key-revoke");
+  await me.page.goto(one);
+  await me.hands.activate(me.page.getByRole("button", { name: "Rotate key" }));
+  await expect(me.page.getByLabel(/^key /)).toBeVisible();
+  await inspect(me, "key-shown");
+  await visit(me, `${portal.url}/me/keys`, "my-keys");
+});
+
 test("limits: the page, the dialog, one group, one request", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);

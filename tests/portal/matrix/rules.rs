@@ -49,10 +49,7 @@ pub const PERMITTED: [(Permission, &str); 35] = [
         Permission::LimitRequest,
         "viewer member developer manager administrator",
     ),
-    (
-        Permission::KeyOwn,
-        "viewer member developer manager administrator enterprise",
-    ),
+    (Permission::KeyOwn, "viewer member developer manager administrator"),
     (Permission::KeyManage, "manager administrator enterprise"),
     (
         Permission::UsageRead,

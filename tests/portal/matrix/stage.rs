@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster::{
     access::{EnterpriseRole, GroupCan, Role, inside, permission},
     groups,
-    ids::{MemberId, UserId},
+    ids::{KeyId, MemberId, ServiceId, UserId},
     mail::links,
     web::routes::{Needs, Route, Target},
 };
@@ -53,6 +53,10 @@ enum Before {
     Raised,
     /// The caller has a picture.
     Pictured,
+    /// The key is suspended.
+    KeyOff,
+    /// The service account is disabled.
+    ServiceOff,
 }
 
 /// A request that succeeds, and what its chain holds then.
@@ -308,6 +312,64 @@ fn example(route: &Route) -> Option<Example> {
         }
         ("POST", "/o/{org}/imports/{import}/run") => (B::Nothing, &[("bad", "skip")]),
         ("POST", "/o/{org}/imports/{import}/stop" | "/o/{org}/imports/{import}/deletion") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/keys") => (
+            B::Nothing,
+            &[
+                ("name", "{word} key"),
+                ("owner", "group:{group}"),
+                ("scope", "api.read"),
+                ("expiry", "90"),
+            ],
+        ),
+        ("POST", "/o/{org}/keys/groups") => (
+            B::Nothing,
+            &[
+                ("name", "{group}"),
+                ("each", "{group}"),
+                ("scope", "api.read"),
+                ("expiry", "90"),
+            ],
+        ),
+        ("POST", "/o/{org}/keys/bulk" | "/o/{org}/keys/bulk/check") => {
+            (B::Nothing, &[("do", "suspend"), ("key", "{key}")])
+        }
+        ("POST", "/o/{org}/keys/rules") => (
+            B::Nothing,
+            &[
+                ("personal", "builders"),
+                ("max_days", "365"),
+                ("default_days", "90"),
+                ("version", "0"),
+            ],
+        ),
+        ("POST", "/o/{org}/keys/features") => (
+            B::Nothing,
+            &[("title", "Other {word}"), ("key", "other"), ("kind", "number")],
+        ),
+        ("POST", "/o/{org}/keys/features/{feature}") => {
+            (B::Nothing, &[("title", "Other {word}"), ("default_value", "on")])
+        }
+        ("POST", "/o/{org}/keys/features/{feature}/removal") => (B::Nothing, &[("confirm", "batch")]),
+        ("POST", "/o/{org}/keys/services") => (B::Nothing, &[("name", "Other {word}")]),
+        ("POST", "/o/{org}/keys/services/{service}") => (B::Nothing, &[("name", "Other {word}")]),
+        ("POST", "/o/{org}/keys/services/{service}/disablement") => (B::Nothing, &[]),
+        ("POST", "/o/{org}/keys/services/{service}/disablement/end") => (B::ServiceOff, &[]),
+        ("POST", "/o/{org}/keys/own") => (
+            B::Nothing,
+            &[("name", "My {word} key"), ("scope", "api.read"), ("expiry", "90")],
+        ),
+        ("POST", "/o/{org}/keys/own/{key}/rotation" | "/o/{org}/keys/{key}/rotation") => {
+            (B::Nothing, &[("overlap", "24h")])
+        }
+        (
+            "POST",
+            "/o/{org}/keys/own/{key}/revocation" | "/o/{org}/keys/{key}/revocation" | "/o/{org}/keys/{key}/suspension",
+        ) => (B::Nothing, &[]),
+        ("POST", "/o/{org}/keys/{key}") => (
+            B::Nothing,
+            &[("name", "Other {word}"), ("scope", "api.read"), ("expiry", "never")],
+        ),
+        ("POST", "/o/{org}/keys/{key}/suspension/end") => (B::KeyOff, &[]),
         ("POST", "/o/{org}/views") => (B::Nothing, &[("name", "Viewers"), ("list", "role=viewer")]),
         ("POST", "/o/{org}/views/{view}") => (B::Nothing, &[("name", "Readers")]),
         ("POST", "/o/{org}/views/{view}/deletion") => (B::Nothing, &[]),
@@ -368,7 +430,7 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 19] = [
+const UNRECORDED: [(&str, &str); 20] = [
     (
         "/o/{org}/imports",
         "it keeps a file for oneself for a day; importing it is recorded",
@@ -401,6 +463,7 @@ const UNRECORDED: [(&str, &str); 19] = [
     ("/o/{org}/members/bulk/limits/check", DRY),
     ("/o/{org}/members/bulk/disablements/check", DRY),
     ("/o/{org}/members/bulk/removals/check", DRY),
+    ("/o/{org}/keys/bulk/check", DRY),
     ("/o/{org}/invites/resends/check", DRY),
     ("/o/{org}/views/{view}/default", "a taste, not a deed"),
 ];
@@ -567,6 +630,25 @@ impl Stage {
             Before::Pictured => {
                 world::picture(portal, self.user.expect("a person")).await;
             }
+            Before::KeyOff => {
+                let key: KeyId = self.site.key.parse().expect("an id");
+                raw(
+                    db,
+                    &format!(
+                        "update api_keys set state = 2, suspended_by = 1 where id = {}",
+                        key.raw()
+                    ),
+                )
+                .await;
+            }
+            Before::ServiceOff => {
+                let service: ServiceId = self.site.service.parse().expect("an id");
+                raw(
+                    db,
+                    &format!("update service_accounts set state = 2 where id = {}", service.raw()),
+                )
+                .await;
+            }
             Before::Later => portal.clock.advance(Duration::from_secs(300)),
             Before::Invited | Before::InvitedLate => {
                 if before == Before::InvitedLate {
@@ -654,6 +736,7 @@ async fn act(
             let overseer = portal.enterprise_member(EnterpriseRole::Auditor, &email).await;
             overseer.user.to_string()
         }
+        (Target::OwnKey, Some(user)) => world::personal_key(portal, &stage.site.org, user).await,
         (Target::View, Some(user)) => world::view(portal, &stage.site.org, user, "own").await,
         (Target::Import, Some(user)) => {
             let state = match route.path.rsplit('/').next() {
@@ -703,6 +786,16 @@ async fn act(
                 &site.invitation
             },
         )
+        .replace(
+            "{key}",
+            if route.target == Target::OwnKey {
+                &own
+            } else {
+                &site.key
+            },
+        )
+        .replace("{feature}", &site.feature)
+        .replace("{service}", &site.service)
         .replace("{session}", &own)
         .replace("{notification}", &own)
         .replace("{mail}", &own)
@@ -722,6 +815,7 @@ async fn act(
             .replace("{slug}", &site.org.slug)
             .replace("{role}", &site.role)
             .replace("{group}", &site.group.to_string())
+            .replace("{key}", &site.key)
             .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)
             .replace("{member}", &site.member)

@@ -13,10 +13,11 @@ use muster::{
     clock::Timestamp,
     groups,
     ids::{
-        BatchId, GroupId, ImportId, InvitationId, JobId, LimitRequestId, MailId, MemberId, NotificationId, RoleId,
-        SessionId, UserId, ViewId,
+        BatchId, FeatureId, GroupId, ImportId, InvitationId, JobId, KeyId, LimitRequestId, MailId, MemberId,
+        NotificationId, RoleId, ServiceId, SessionId, UserId, ViewId,
     },
     invitations::{self, Desk, Terms},
+    keys,
     limits::{
         Choice, Enforcement, Value,
         amount::Amount,
@@ -65,6 +66,12 @@ pub struct Site {
     pub keeper: String,
     /// A request for a higher limit, where one was made.
     pub request: String,
+    /// An API key of the group.
+    pub key: String,
+    /// A feature of keys.
+    pub feature: String,
+    /// A service account.
+    pub service: String,
     pub link: String,
     pub reset: String,
     /// The account of the ordinary member.
@@ -248,6 +255,7 @@ pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
     for site in [&own, &foreign] {
         for user in callers.iter().filter_map(|caller| caller.user).chain([site.user]) {
             import(&portal, &site.org, user, 2).await;
+            personal_key(&portal, &site.org, user).await;
         }
     }
     let mail = some_mail(&portal, &own.org).await;
@@ -393,7 +401,12 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     let role = custom_role(portal, &org, &role_name, &[muster::access::Permission::AuditRead], None).await;
     let job = job(portal, &org, "deactivate", &member.to_string(), false).await;
     let view = view(portal, &org, user, "member").await;
+    let (key, feature, service) = key_things(portal, &org, group_id, word).await;
     let canaries = vec![
+        key.clone(),
+        feature.clone(),
+        service.clone(),
+        format!("{word} gateway"),
         role_name,
         role.clone(),
         org.name.clone(),
@@ -422,12 +435,75 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         group: group_id,
         keeper: keeper.to_string(),
         request: String::new(),
+        key,
+        feature,
+        service,
         link,
         reset,
         user,
         picture,
         canaries,
     }
+}
+
+/// A key of a group, a feature and a service account; their ids.
+async fn key_things(portal: &Portal, org: &Org, group: GroupId, word: &str) -> (String, String, String) {
+    let now = portal.clock.now();
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::KeyManage>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let feature = keys::feature::Draft {
+        key: "batch".to_owned(),
+        title: format!("{word} batches"),
+        kind: Some(keys::feature::Type::Switch),
+        ..keys::feature::Draft::default()
+    };
+    let feature = keys::feature::create(&mut tx, &can, &feature, now)
+        .await
+        .expect("a feature");
+    let service = keys::service::create(&mut tx, &can, &format!("{word} service"), None, now)
+        .await
+        .expect("a service account");
+    let draft = keys::Draft {
+        name: format!("{word} gateway"),
+        scopes: vec!["api.read".to_owned()],
+        ..keys::Draft::default()
+    };
+    let made = keys::key::create(&mut tx, &can, keys::Owner::Group(group), &draft, "", now)
+        .await
+        .expect("a key");
+    tx.commit().await.expect("a commit");
+    let keys::Made::New(key, _) = made else {
+        panic!("made before")
+    };
+    (key.to_string(), feature.to_string(), service.to_string())
+}
+
+/// The number within an organization of a person's own key.
+fn own_key(org: &Org, user: UserId) -> KeyId {
+    KeyId::from_raw(org.id.row(700_000 + user.raw()))
+}
+
+/// A personal key of a member; its id.
+pub async fn personal_key(portal: &Portal, org: &Org, user: UserId) -> String {
+    let id = own_key(org, user);
+    let (org, user) = (org.id.raw(), user.raw());
+    let hash = if crate::support::is_postgres() {
+        format!("cast('{id}' as bytea)")
+    } else {
+        format!("cast('{id}' as blob)")
+    };
+    raw(
+        &portal.app.db,
+        &format!(
+            "insert into api_keys (id, org_id, kind, name, name_key, public_id, last_four, hash, member_id, scopes, created_by, creator_name, created_at, nonce)
+             select {}, org_id, 1, 'Own', 'own', '{id}', 'abcd', {hash}, id, 'api.read', {user}, 'Robin', 1, '{id}' from members where org_id = {org} and user_id = {user} and status < 5",
+            id.raw()
+        ),
+    )
+    .await;
+    id.to_string()
 }
 
 /// Makes a custom role and gives it to a member; its id.
@@ -762,6 +838,21 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
             pick(&site.request, &other.request, LimitRequestId::from_raw(raw).to_string()),
         ),
         Target::Job => ("{job}", pick(&site.job, &other.job, JobId::from_raw(raw).to_string())),
+        Target::Key => ("{key}", pick(&site.key, &other.key, KeyId::from_raw(raw).to_string())),
+        Target::OwnKey => {
+            let own = own_key(&site.org, caller.user.unwrap_or(site.user)).to_string();
+            // Not that of another organization alone: a colleague's key is nobody else's either.
+            let foreign = own_key(&site.org, site.user).to_string();
+            ("{key}", pick(&own, &foreign, KeyId::from_raw(raw).to_string()))
+        }
+        Target::Feature => (
+            "{feature}",
+            pick(&site.feature, &other.feature, FeatureId::from_raw(raw).to_string()),
+        ),
+        Target::Service => (
+            "{service}",
+            pick(&site.service, &other.service, ServiceId::from_raw(raw).to_string()),
+        ),
         Target::Import => {
             let own = caller
                 .user
