@@ -722,7 +722,10 @@ mod tests {
             &InOrganization { l }.render().unwrap(),
             &format!("Members · {NAME} · Muster"),
         );
-        assert_eq!(texts(&page, "#user-menu a"), ["Your profile", "Password and sessions"]);
+        assert_eq!(
+            texts(&page, "#user-menu a"),
+            ["Your profile", "Password and sessions", "Your API keys"]
+        );
         assert!(texts(&page, "#org-menu form, .banner").is_empty());
     }
 
