@@ -104,7 +104,29 @@ actions! {
     MailCancel "mail.cancel" "Mail cancelled",
     AuditView "audit.view" "Audit log viewed",
     AuditExport "audit.export" "Audit log exported",
+    MeteringRepair "metering.repair" "Sums of usage repaired",
     AccessDenied "authz.denied" "Access denied",
+}
+
+impl Action {
+    /// Whether a record of it may mean that somebody may do more or less than before. What only looks, signs in or is refused does not;
+    /// everything else is taken to.
+    pub const fn may_decide(self) -> bool {
+        !matches!(
+            self,
+            Self::SignIn
+                | Self::SignInFailed
+                | Self::SignOut
+                | Self::PasswordResetRequest
+                | Self::AddressCode
+                | Self::AddressVerifyFailed
+                | Self::MailView
+                | Self::AuditView
+                | Self::AuditExport
+                | Self::MemberExport
+                | Self::AccessDenied
+        )
+    }
 }
 
 #[cfg(test)]
