@@ -12,6 +12,7 @@ pub mod db;
 pub mod demo;
 pub mod enterprise;
 pub mod error;
+pub mod gate;
 pub mod groups;
 pub mod guide;
 pub mod ids;
@@ -21,6 +22,7 @@ pub mod jobs;
 pub mod limits;
 pub mod mail;
 pub mod members;
+pub mod metering;
 pub mod notifications;
 pub mod orgs;
 pub mod roles;
@@ -38,6 +40,7 @@ pub fn statements() -> Vec<db::Statement> {
         auth::statements(),
         bulk::statements(),
         enterprise::statements(),
+        gate::statements(),
         groups::statements(),
         guide::statements(),
         imports::statements(),
@@ -45,6 +48,7 @@ pub fn statements() -> Vec<db::Statement> {
         limits::statements(),
         mail::statements(),
         members::statements(),
+        metering::statements(),
         notifications::statements(),
         orgs::statements(),
         roles::statements(),

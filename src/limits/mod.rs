@@ -18,7 +18,8 @@ pub mod views;
 pub mod window;
 
 pub(crate) use forms::LimitForm;
-pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, set};
+pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, pools, set};
+pub use request::contacts;
 pub use settings::Settings;
 pub(crate) use settings::zone_changed;
 pub(crate) use shown::ask_facts;

@@ -181,6 +181,8 @@ pub struct Effective {
     pub considered: Vec<Limit>,
     /// What groups and the organization may use as a whole; all of it applies beside the member's own limit.
     pub pools: Vec<Limit>,
+    /// The next instant at which a policy begins or ends by itself.
+    pub changes_at: Option<Timestamp>,
 }
 
 impl Effective {
@@ -212,6 +214,8 @@ pub fn resolve<'a>(rows: impl IntoIterator<Item = &'a PolicyRow>, conflict: Conf
     let mut groups: Vec<Limit> = Vec::new();
     let mut defaults: Vec<Limit> = Vec::new();
     for row in rows {
+        let next = [Some(row.valid_from), row.valid_until].into_iter().flatten();
+        found.changes_at = next.chain(found.changes_at).filter(|at| *at > now).min();
         let is_valid = row.valid_from <= now && row.valid_until.is_none_or(|end| end > now);
         if !is_valid {
             continue;
@@ -285,6 +289,17 @@ pub async fn effective(
 ) -> Result<Effective> {
     let rows = store::list_of_members(db, org, &[member], now).await?;
     Ok(resolve(&rows, conflict, now))
+}
+
+/// What the organization, and one of its groups, may use as a whole: what counts for whoever is no member.
+pub async fn pools(db: &mut impl Read, org: OrgId, group: Option<GroupId>, now: Timestamp) -> Result<Effective> {
+    let rows = store::list_of_org(db, org).await?;
+    let concerns = |row: &&PolicyRow| match row.scope {
+        Scope::OrgPool => true,
+        Scope::GroupPool => group.is_some_and(|group| group.raw() == row.scope_id),
+        _ => false,
+    };
+    Ok(resolve(rows.iter().filter(concerns), Conflict::default(), now))
 }
 
 /// What counts for each of some members now, with one statement.

@@ -356,3 +356,8 @@ async fn tell<P>(
     mail::enqueue(tx, Some(org.id), &to, &message, now).await?;
     Ok(())
 }
+
+/// Whom a member asks about limits: the addresses of the organization's administrators who can act.
+pub async fn contacts(db: &mut impl Read, org: OrgId) -> Result<Vec<String>> {
+    store::list_admins(db, org).await
+}

@@ -24,6 +24,7 @@ mod invitations;
 mod limits;
 mod matrix;
 mod members;
+mod metering;
 mod notifications;
 mod orgs;
 mod profile;
