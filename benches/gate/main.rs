@@ -35,7 +35,7 @@ use muster::{
     },
     metering::{Account, Answer, Engine, Hold, OrgPlan, Plan, Policy, Reported, Scope, Usage},
 };
-use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteArguments};
+use sqlx::{Arguments as _, AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteArguments};
 
 const ORG: OrgId = OrgId::from_raw(1);
 /// Requests under way at once.
@@ -227,7 +227,6 @@ async fn probe(bench: &Bench, pool: &SqlitePool, size: usize) -> f64 {
                 );
                 let member = (1_i64 << 32) | ((n * 31 + round * 7_919) as i64 % bench.members);
                 let none = None::<i64>;
-                use sqlx::Arguments as _;
                 for number in [Some(1), Some(now + n as i64)] {
                     arguments.add(number).expect("a value");
                 }
@@ -295,7 +294,6 @@ async fn sums(
     rows: &[(i64, i64, i64)],
     of_activities: bool,
 ) {
-    use sqlx::Arguments as _;
     let mut rest = rows;
     while !rest.is_empty() {
         let (some, more) = rest.split_at(chunk(rest.len()));

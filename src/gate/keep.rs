@@ -18,7 +18,9 @@ use crate::{
     db::{self, Db, Generation},
     error::{Error, Result},
     ids::OrgId,
-    metering::{Account, Answer, Engine, Figure, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settlement, Usage},
+    metering::{
+        Account, Answer, Engine, Figure, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settlement, Usage,
+    },
 };
 
 const SHARDS: usize = 16;
