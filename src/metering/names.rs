@@ -1,6 +1,9 @@
 //! The words of the ledger: activities, apps and flows of an organization, as numbers.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use super::store;
 use crate::{db::Tx, error::Result, ids::OrgId};
@@ -24,12 +27,13 @@ impl Names {
         let Some(name) = name else {
             return Ok(None);
         };
-        if !self.orgs.contains_key(&org) {
-            let rows = store::list_names(tx, org).await?;
-            let known = rows.into_iter().map(|(id, name)| (name.into(), id)).collect();
-            self.orgs.insert(org, known);
-        }
-        let known = self.orgs.entry(org).or_default();
+        let known = match self.orgs.entry(org) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let rows = store::list_names(tx, org).await?;
+                place.insert(rows.into_iter().map(|(id, name)| (name.into(), id)).collect())
+            }
+        };
         if let Some(id) = known.get(name) {
             return Ok(Some(*id));
         }

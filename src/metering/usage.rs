@@ -107,7 +107,9 @@ impl Usage {
             charged.service_account.unwrap_or(0),
             charged.key.unwrap_or(0),
         ];
-        numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+        for number in numbers {
+            hash.update(number.to_le_bytes());
+        }
         for name in [&self.activity, &self.app, &self.flow] {
             let name = name.as_deref();
             hash.update([u8::from(name.is_some())]);
