@@ -201,7 +201,7 @@ async fn run(portal: &Arc<Portal>, port: Port, who: &Who, cap: i64, decisions: u
                         _ => mine.held += cost,
                     }
                 } else {
-                    let event = |salt: &str| Usage::new("host", format!("{task}-{step}{salt}"), cost);
+                    let event = |salt: &str| Usage::new("host", format!("{port:?}-{task}-{step}{salt}"), cost);
                     let salt = if port == Port::Noidem { "-again" } else { "" };
                     let granted = gate.record(&who, &costs(cost), &event("")).await.expect("an answer");
                     if granted.done.is_none() {
