@@ -209,7 +209,7 @@ async fn run(portal: &Arc<Portal>, port: Port, who: &Who, cap: i64, decisions: u
                     }
                     (mine.accepted, mine.spent, mine.events) =
                         (mine.accepted + cost, mine.spent + cost, mine.events + 1);
-                    if step % 5 == 0 {
+                    if step % 4 == 1 {
                         let again = gate.record(&who, &costs(cost), &event(salt)).await.expect("an answer");
                         assert!(
                             port != Port::True || again.done == Some(Outcome::Duplicate),
