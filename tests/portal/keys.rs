@@ -218,7 +218,7 @@ async fn r_key_06_r_sta_01_02_a_first_personal_key_makes_a_member_active() {
     let told = actions(&portal, &org).await;
     assert!(told.contains(&"member.context.provision".to_owned()), "{told:?}");
     let active = portal
-        .number("select coalesce(sum(n), 0) from member_counts where status = 1")
+        .number("select cast(coalesce(sum(n), 0) as bigint) from member_counts where status = 1")
         .await;
     assert_eq!(active, 1, "the counts follow");
     let found = bearer(&portal, &key).await.expect("Ben's key");
