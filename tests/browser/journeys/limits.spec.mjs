@@ -94,7 +94,7 @@ test("a member asks for more, and an administrator approves", async ({ me, perso
   await wei.hands.activate(wei.page.getByRole("button", { name: "Send request" }));
   await expect(wei.page.getByRole("main")).toContainText("Waiting");
 
-  await me.page.goto((await mailTo(account.email)).link);
+  await me.page.goto((await mailTo(account.email, { about: /asks for a higher limit/ })).link);
   await expect(me.page.getByRole("main")).toContainText("A second evaluation run");
   await me.hands.fill(me.page.getByLabel("A word to the member"), "For this quarter");
   await me.hands.activate(me.page.getByRole("button", { name: "Approve" }));

@@ -54,8 +54,17 @@ export class Receiver {
     return (await this.ask("GET", "/mails")).body;
   }
 
-  /** Waits until `address` has received `count` mails and returns the last one, parsed, with its first link. */
-  async mailTo(address, { count = 1, timeout = 20 } = {}) {
+  /**
+   * Waits until `address` has received `count` mails and returns the last one, parsed, with its first link; with `about`, until one came
+   * whose subject fits, because the portal writes of other things too.
+   */
+  async mailTo(address, { count = 1, timeout = 20, about } = {}) {
+    for (let tries = 0; about && tries < timeout * 5; tries++) {
+      const mail = (await this.all()).find((one) => one.rcpt_tos.includes(address) && about.test(header(one, "Subject") ?? ""));
+      if (mail) return { ...mail, link: mail.links[0], header: (name) => header(mail, name) };
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    if (about) throw new Error(`${address} received no mail about ${about} in ${timeout} s.`);
     const query = new URLSearchParams({ to: address, count: String(count), timeout: String(timeout) });
     const { status, body } = await this.ask("GET", `/mails?${query}`);
     if (status !== 200) {

@@ -30,7 +30,7 @@ test("outside: sign-in, forgotten password, errors", async ({ me, portal, accoun
   await me.hands.fill(me.page.getByLabel("Email", { exact: true }), email);
   await me.hands.activate(me.page.getByRole("main").getByRole("button"));
   await inspect(me, "forgot-sent");
-  await visit(me, (await mailTo(email)).link, "reset");
+  await visit(me, (await mailTo(email, { about: /^Reset your/ })).link, "reset");
   await visit(me, `${portal.url}/reset/mst_rst_unknown`, "reset-dead", 410);
   await visit(me, `${portal.url}/no/such/page`, "error-404", 404);
 });
