@@ -29,9 +29,11 @@ use crate::{
     clock::Clock,
     db::Db,
     error::{Error, Result},
+    gate::Gate,
     invitations::Desk,
     mail::outbox::Sender,
     members,
+    metering::Engine,
     secret::{Keys, Secret},
     web::{
         assets,
@@ -158,13 +160,17 @@ pub struct App {
     pub exports: crate::web::turns::Turns,
     /// Who is uploading a file of people.
     pub uploads: crate::web::turns::Turns,
+    /// What decides how much is left.
+    pub metering: Engine,
+    /// What decides who may do what at which cost.
+    pub gate: Gate,
     /// Who was here when.
     pub presence: members::presence::Presence,
     panics: AtomicU64,
 }
 
 impl App {
-    /// Puts the parts together; migrations have run.
+    /// Puts the parts together, within a runtime; migrations have run.
     pub fn new(
         db: Db,
         clock: Clock,
@@ -176,7 +182,10 @@ impl App {
     ) -> Arc<Self> {
         crate::ids::set_key(keys.mac("ids", &[]));
         let ceilings = Ceilings::new(settings.ceilings, settings.invites_per_minute, settings.invites_per_day);
+        let metering = Engine::start(db.clone(), clock.clone());
         Arc::new(Self {
+            gate: Gate::new(db.clone(), metering.clone()),
+            metering,
             db,
             clock,
             keys,
@@ -256,9 +265,11 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::shell::routes(),
         crate::notifications::routes(),
         crate::guide::routes(),
+        crate::usage::routes(),
         crate::invitations::routes(),
         crate::limits::routes(),
         crate::keys::routes(),
+        crate::api::routes(),
         crate::auth::routes(),
         crate::bulk::routes(),
         crate::imports::routes(),

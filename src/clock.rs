@@ -94,7 +94,7 @@ impl Clock {
     pub const fn system() -> Self {
         Self(Source::System)
     }
-    /// A clock that moves only by [`Clock::advance`].
+    /// A clock that moves only by hand.
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.micros()))))
     }
@@ -104,6 +104,12 @@ impl Clock {
         match &self.0 {
             Source::System => Timestamp(jiff::Timestamp::now().as_microsecond()),
             Source::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+        }
+    }
+    /// Sets a manual clock back, as somebody may do with a system's; a system clock ignores it.
+    pub fn retreat(&self, span: Duration) {
+        if let Source::Manual(micros) = &self.0 {
+            micros.fetch_sub(span.as_micros() as i64, Ordering::SeqCst);
         }
     }
     /// Moves a manual clock; a system clock ignores it.

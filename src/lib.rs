@@ -1,6 +1,7 @@
 //! Muster: the self-hosted portal in which organizations manage who may use a metered platform, and how much.
 
 pub mod access;
+pub mod api;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -12,6 +13,7 @@ pub mod db;
 pub mod demo;
 pub mod enterprise;
 pub mod error;
+pub mod gate;
 pub mod groups;
 pub mod guide;
 pub mod ids;
@@ -22,6 +24,7 @@ pub mod keys;
 pub mod limits;
 pub mod mail;
 pub mod members;
+pub mod metering;
 pub mod notifications;
 pub mod orgs;
 pub mod roles;
@@ -29,6 +32,7 @@ pub mod secret;
 pub mod shell;
 pub mod telemetry;
 pub mod text;
+pub mod usage;
 pub mod web;
 
 /// Every SQL statement of every room, for the test that prepares each on both databases.
@@ -39,14 +43,17 @@ pub fn statements() -> Vec<db::Statement> {
         auth::statements(),
         bulk::statements(),
         enterprise::statements(),
+        gate::statements(),
         groups::statements(),
         guide::statements(),
+        usage::statements(),
         imports::statements(),
         invitations::statements(),
         keys::statements(),
         limits::statements(),
         mail::statements(),
         members::statements(),
+        metering::statements(),
         notifications::statements(),
         orgs::statements(),
         roles::statements(),

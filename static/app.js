@@ -65,8 +65,17 @@
       b.type = "button";
       b.setAttribute("popovertarget", "a" + b.id);
       b.append(...a.childNodes);
+      const had = document.activeElement === a; // a swap keeps the focus by the id
       a.replaceWith(b);
+      if (had) b.focus();
     });
+  // Figures that move are asked for again while somebody is here: a page that is left alone must not keep a session alive.
+  let here = Date.now();
+  for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, () => (here = Date.now()), { passive: true });
+  setInterval(() => {
+    if (document.visibilityState !== "visible" || Date.now() - here > 600000) return;
+    for (const e of document.querySelectorAll("[data-live]")) e.dispatchEvent(new Event("refresh"));
+  }, 15000);
   upgrade();
   document.addEventListener("htmx:after:swap", upgrade);
   const fit = (e) => {

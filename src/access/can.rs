@@ -381,6 +381,22 @@ pub const fn operator<P: Right>(actor: Actor) -> EnterpriseCan<P> {
     EnterpriseCan::operator(actor)
 }
 
+/// The organization of a number, for work that is no request of a person.
+pub(crate) async fn org(db: &mut impl crate::db::Read, org: OrgId) -> Result<OrgRef> {
+    let row = store::find_org_by_id(db, org, UserId::from_raw(0)).await?;
+    Ok(OrgRef::from(&row.ok_or(Error::NotFound)?))
+}
+
+/// The membership of somebody by the organization's place in addresses, with its role; none for whoever has none there.
+pub async fn membership(
+    db: &mut impl crate::db::Read,
+    slug: &str,
+    user: UserId,
+) -> Result<Option<(OrgRef, MemberId, Option<Role>)>> {
+    let row = store::find_org(db, slug, user).await?;
+    Ok(row.and_then(|row| row.member_id.map(|member| (OrgRef::from(&row), member, row.role))))
+}
+
 /// What a request of this person would be decided by, read with the statement of a request.
 pub(crate) async fn standing_of(
     db: &mut impl crate::db::Read,

@@ -9,8 +9,10 @@ pub mod permissions;
 pub mod session;
 pub mod store;
 
-pub use can::{Acting, Can, Display, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, operator};
-pub(crate) use can::{acting, resumed, standing_of};
+pub use can::{
+    Acting, Can, Display, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, membership, operator,
+};
+pub(crate) use can::{acting, org, resumed, standing_of};
 pub use group::{GroupCan, GroupDuty, GroupLead, GroupRead, sees_all_groups};
 pub use lattice::Power;
 pub use permission::{Class, EnterpriseRole, Heading, Permission, Right, Role};

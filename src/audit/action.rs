@@ -82,6 +82,7 @@ actions! {
     LimitGroup "limit.group.set" "Group limits changed",
     LimitPool "limit.pool.set" "Limits of the whole organization changed",
     LimitSettings "limit.settings.update" "Limit settings changed",
+    AlertSettings "alert.settings.update" "Usage alerts changed",
     LimitRequest "limit.request" "Higher limit asked for",
     LimitApprove "limit.request.approve" "Request for a higher limit approved",
     LimitDeny "limit.request.deny" "Request for a higher limit denied",
@@ -118,7 +119,31 @@ actions! {
     MailCancel "mail.cancel" "Mail cancelled",
     AuditView "audit.view" "Audit log viewed",
     AuditExport "audit.export" "Audit log exported",
+    UsageExport "usage.export" "Usage exported",
+    MeteringRepair "metering.repair" "Sums of usage repaired",
     AccessDenied "authz.denied" "Access denied",
+}
+
+impl Action {
+    /// Whether a record of it may mean that somebody may do more or less than before. What only looks, signs in or is refused does not;
+    /// everything else is taken to.
+    pub const fn may_decide(self) -> bool {
+        !matches!(
+            self,
+            Self::SignIn
+                | Self::SignInFailed
+                | Self::SignOut
+                | Self::PasswordResetRequest
+                | Self::AddressCode
+                | Self::AddressVerifyFailed
+                | Self::MailView
+                | Self::AuditView
+                | Self::AuditExport
+                | Self::MemberExport
+                | Self::UsageExport
+                | Self::AccessDenied
+        )
+    }
 }
 
 #[cfg(test)]

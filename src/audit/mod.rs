@@ -283,6 +283,12 @@ pub async fn record_many(
         return Ok(());
     }
     let chain = org.map_or(0, OrgId::raw);
+    if entries
+        .iter()
+        .any(|entry| entry.outcome == Outcome::Ok && entry.action.may_decide())
+    {
+        tx.note_change(chain);
+    }
     let head = store::take_numbers(tx, chain, entries.len() as i64).await?;
     let mut previous = head.hash;
     let mut rows = Vec::with_capacity(entries.len());
@@ -319,6 +325,11 @@ pub async fn record_many(
 /// How often an action was done to an object of an organization since an instant, for limits of so many a day.
 pub async fn recent(db: &mut impl Read, org: OrgId, action: Action, object: i64, since: Timestamp) -> Result<Recent> {
     store::count_recent(db, org.raw(), object, action.name(), since).await
+}
+
+/// The numbers of the last rows of an organization's chain and of the enterprise's: another process has changed something when they rise.
+pub async fn last_numbers(db: &mut impl Read, org: OrgId) -> Result<(i64, i64)> {
+    store::last_numbers(db, org.raw()).await
 }
 
 fn text(value: &Value) -> Result<String> {

@@ -111,6 +111,7 @@ impl Line {
             A::LimitPin => format!("{of} kept the limit from before"),
             A::LimitGroup | A::LimitPool => format!("Changed the limits of {of}"),
             A::LimitSettings => format!("Changed how {of} counts limits"),
+            A::AlertSettings => format!("Changed what {of} is told about usage"),
             A::LimitRequest => format!("{of} asked for a higher limit"),
             A::LimitApprove => format!("Approved the request of {of}"),
             A::LimitDeny => format!("Denied the request of {of}"),
@@ -141,6 +142,7 @@ impl Line {
             A::ViewSave => format!("Saved the view {of}"),
             A::ViewDelete => format!("Deleted the view {of}"),
             A::AuditExport => "Exported the audit log".to_owned(),
+            A::UsageExport => format!("Exported the usage of {of}"),
             A::AccessDenied => format!("Access denied to {of}"),
             other if of.is_empty() => other.title().to_owned(),
             other => format!("{}: {of}", other.title()),
@@ -162,7 +164,7 @@ impl Line {
             Some(A::InvitationLinkView | A::InvitationRenewalRequest) => "link",
             Some(A::InvitationReport) => "flag",
             Some(A::InvitationDelivery) => "triangle-alert",
-            Some(A::InvitationExport | A::AuditExport | A::MemberExport) => "download",
+            Some(A::InvitationExport | A::AuditExport | A::MemberExport | A::UsageExport) => "download",
             Some(A::AuditView) => "eye",
             Some(A::SignIn) => "log-in",
             Some(A::SignOut | A::SessionRevoke | A::SessionRevokeAll) => "log-out",
@@ -178,9 +180,15 @@ impl Line {
             Some(A::GroupDelete) => "trash-2",
             Some(A::GroupMemberExpire | A::GroupMemberUpdate) => "clock",
             Some(A::MemberExpire | A::LimitRaiseEnd | A::LimitRequestExpire) => "clock",
-            Some(A::LimitSet | A::LimitDefault | A::LimitPin | A::LimitGroup | A::LimitPool | A::LimitSettings) => {
-                "gauge"
-            }
+            Some(
+                A::LimitSet
+                | A::LimitDefault
+                | A::LimitPin
+                | A::LimitGroup
+                | A::LimitPool
+                | A::LimitSettings
+                | A::AlertSettings,
+            ) => "gauge",
             Some(A::KeyCreate | A::KeyUpdate | A::KeyRotate | A::KeyActivate) => "key-round",
             Some(A::KeySuspend | A::ServiceDisable) => "circle-pause",
             Some(A::KeyRevoke | A::FeatureRemove) => "trash-2",

@@ -116,6 +116,8 @@ sql! {
     TAKE: (i64, i64) => HeadRow = "update audit_heads set seq = seq + $2 where org_id = $1 returning org_id, seq, hash";
     BEGIN: (i64, Vec<u8>) => () = "insert into audit_heads (org_id, seq, hash) values ($1, 0, $2) on conflict do nothing";
     SET_HEAD: (i64, Vec<u8>) => () = "update audit_heads set hash = $2 where org_id = $1";
+    LAST: (i64) => (i64, i64) =
+        "select coalesce((select seq from audit_heads where org_id = $1), 0) as own, coalesce((select seq from audit_heads where org_id = 0), 0) as enterprise";
     HEADS: () => HeadRow = "select org_id, seq, hash from audit_heads order by org_id";
     INSERT: bulk (i64, i64, Timestamp, i64, i64, String, String, String, String, String, String, String, i64, String, String, String, i64, Vec<u8>, Vec<u8>) =
         "insert into audit (org_id, seq, at, actor_kind, actor_id, actor_name, via, ip, agent, request_id, action, object_kind, object_id, object_name, before, after, result, prev_hash, hash) values", "";
@@ -238,4 +240,7 @@ pub(super) async fn count_recent(
 /// The latest events about one object of an organization, newest first.
 pub async fn list_about(db: &mut impl Read, chain: i64, kind: &str, object: i64, limit: i64) -> Result<Vec<About>> {
     db.all(ABOUT, (chain, object, kind, limit)).await
+}
+pub(super) async fn last_numbers(db: &mut impl Read, org: i64) -> Result<(i64, i64)> {
+    db.one(LAST, (org,)).await
 }

@@ -9,6 +9,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::{Ident, PasswordHash},
 };
+use data_encoding::BASE64_NOPAD;
 use tokio::{
     sync::Semaphore,
     task::{JoinError, spawn_blocking},
@@ -107,10 +108,10 @@ struct Inner {
 }
 
 impl Hasher {
-    /// Prepares hashing on so many cores; takes as long as one hash.
+    /// Prepares hashing on so many cores.
     pub fn new(cost: Cost, cores: usize) -> Result<Self, Failed> {
         let cores = cores.max(1);
-        let nobody = hash(cost, b"nobody has this account")?;
+        let nobody = nobody(cost)?;
         let (running, admitted) = (Arc::new(Semaphore::new(cores)), Arc::new(Semaphore::new(cores + QUEUE)));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -190,6 +191,22 @@ fn hash(cost: Cost, password: &[u8]) -> Result<String, Failed> {
         .hash_password(password)
         .map_err(|_| Failed::Broken)?
         .to_string())
+}
+
+/// The hash of nobody's password: drawn, not computed, so that starting costs neither a hash's time nor its memory. To compare with it
+/// costs what every comparison costs.
+fn nobody(cost: Cost) -> Result<String, Failed> {
+    let (salt, output) = (crate::secret::random::<16>(), crate::secret::random::<32>());
+    let text = format!(
+        "$argon2id$v=19$m={},t={},p={}${}${}",
+        cost.memory_kib,
+        cost.passes,
+        cost.lanes,
+        BASE64_NOPAD.encode(&salt),
+        BASE64_NOPAD.encode(&output)
+    );
+    PasswordHash::new(&text).map_err(|_| Failed::Broken)?;
+    Ok(text)
 }
 
 fn matches(kept: &str, password: &[u8]) -> bool {

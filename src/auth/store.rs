@@ -180,7 +180,7 @@ sql! {
     MEMBERSHIPS: (UserId) => Membership =
         "select m.org_id, o.slug, o.name as org_name, o.zone, m.role, m.is_primary, m.joined_at
          from members m join orgs o on o.id = m.org_id
-         where m.user_id = $1 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, m.org_id limit 100";
+         where m.user_id = $1 and m.status < 5 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, m.org_id limit 100";
 }
 
 pub(super) async fn find(db: &mut impl Read, id: UserId) -> Result<Option<Account>> {

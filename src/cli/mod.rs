@@ -3,7 +3,9 @@ mod audit;
 mod check;
 pub mod demo;
 mod member;
+mod metering;
 mod serve;
+mod usage;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -70,6 +72,12 @@ enum Command {
     /// The record of all changes.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What was used, and its sums.
+    #[command(subcommand)]
+    Metering(metering::Command),
+    /// Usage that is brought along.
+    #[command(subcommand)]
+    Usage(usage::Command),
 }
 
 /// Why the program stops: the sentence for the operator and the exit code for the service manager.
@@ -135,6 +143,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Check => check::run(Config::load(&cli.flags)).await,
         Command::Member(command) => member::run(Config::load(&cli.flags)?, command).await,
         Command::Audit(command) => audit::run(Config::load(&cli.flags)?, command).await,
+        Command::Metering(command) => metering::run(Config::load(&cli.flags)?, command).await,
+        Command::Usage(command) => usage::run(Config::load(&cli.flags)?, command).await,
     }
 }
 

@@ -165,6 +165,7 @@ pub(super) async fn serve(app: Arc<App>, listener: TcpListener, ready: impl FnOn
     {
         tracing::warn!("the worker was cut off; what it was sending is repeated at the next start");
     }
+    app.metering.close().await;
     if let Some(post) = &app.sender.post {
         post.close().await;
     }

@@ -3,11 +3,15 @@
 //! This is the only room that names a database product. Everything else holds SQL as typed constants (see [`sql!`](crate::sql))
 //! whose one text serves both, and calls [`Reader`] and [`Tx`].
 
+mod authority;
+mod generation;
 mod migrate;
 mod open;
 pub mod statement;
 mod together;
 
+pub use authority::Authority;
+pub use generation::{Generation, generation, raise_generation};
 pub use migrate::{Version, migrate, versions};
 pub use open::{Db, Engine, Options, inspect};
 pub use statement::{Bulk, IntoParams, Params, Record, Sql, Statement, Text};
@@ -27,7 +31,22 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 pub struct Reader(Db);
 
 /// A write transaction: `begin immediate` on SQLite's single writer, `begin` on PostgreSQL; dropped without commit it rolls back.
-pub struct Tx(Inner);
+pub struct Tx {
+    inner: Inner,
+    /// The organizations whose changes it records, 0 for the enterprise.
+    changed: Vec<i64>,
+}
+
+/// What became of a transaction whose commit failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing of it is there.
+    RolledBack,
+    /// It may be there: the answer did not arrive.
+    Unknown,
+    /// The disk has failed to keep what it had taken; what the database says from now on proves nothing until it is opened anew.
+    Untrusted,
+}
 
 enum Inner {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
@@ -108,13 +127,13 @@ impl Read for Reader {
 
 impl Read for Tx {
     fn engine(&self) -> Engine {
-        match self.0 {
+        match self.inner {
             Inner::Sqlite(_) => Engine::Sqlite,
             Inner::Postgres(_) => Engine::Postgres,
         }
     }
     async fn rows<P: Params, R: Record>(&mut self, text: Text, params: P) -> Result<Vec<R>> {
-        let rows = match &mut self.0 {
+        let rows = match &mut self.inner {
             Inner::Sqlite(tx) => {
                 sqlx::query_as_with::<_, R, _>(sql_str(text), params.sqlite()?)
                     .fetch_all(&mut **tx)
@@ -137,7 +156,7 @@ impl Tx {
     }
 
     async fn execute<P: Params>(&mut self, text: Text, params: P) -> Result<u64> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.inner {
             Inner::Sqlite(tx) => sqlx::query_with(sql_str(text), params.sqlite()?)
                 .execute(&mut **tx)
                 .await?
@@ -154,18 +173,10 @@ impl Tx {
         let engine = self.engine();
         let mut changed = 0;
         let mut rest = rows.into_iter();
-        loop {
-            // Four sizes, so that the statement caches hold four texts for each bulk insert.
-            let size = [500, 50, 5, 1]
-                .into_iter()
-                .find(|size| *size <= rest.len())
-                .unwrap_or(0);
-            if size == 0 {
-                return Ok(changed);
-            }
+        while let Some(size) = chunk_size(rest.len()) {
             let text = bulk.text(engine, size);
             let chunk = rest.by_ref().take(size);
-            changed += match &mut self.0 {
+            changed += match &mut self.inner {
                 Inner::Sqlite(tx) => {
                     let mut arguments = sqlx::sqlite::SqliteArguments::default();
                     chunk.into_iter().try_for_each(|row| row.add_sqlite(&mut arguments))?;
@@ -184,16 +195,95 @@ impl Tx {
                 }
             };
         }
+        Ok(changed)
+    }
+
+    /// Inserts many rows and gives back what the statement returns of those that were new.
+    pub async fn many_returning<P: Params, R: Record>(&mut self, bulk: Bulk<P>, rows: Vec<P>) -> Result<Vec<R>> {
+        let engine = self.engine();
+        let mut found = Vec::new();
+        let mut rest = rows.into_iter();
+        while let Some(size) = chunk_size(rest.len()) {
+            let text = bulk.text(engine, size);
+            let chunk = rest.by_ref().take(size);
+            match &mut self.inner {
+                Inner::Sqlite(tx) => {
+                    let mut arguments = sqlx::sqlite::SqliteArguments::default();
+                    chunk.into_iter().try_for_each(|row| row.add_sqlite(&mut arguments))?;
+                    let query = sqlx::query_as_with::<_, R, _>(sql_str(text), arguments);
+                    found.extend(query.fetch_all(&mut **tx).await?);
+                }
+                Inner::Postgres(tx) => {
+                    let mut arguments = sqlx::postgres::PgArguments::default();
+                    chunk.into_iter().try_for_each(|row| row.add_postgres(&mut arguments))?;
+                    let query = sqlx::query_as_with::<_, R, _>(sql_str(text), arguments);
+                    found.extend(query.fetch_all(&mut **tx).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Notes that this transaction changes something of an organization, or of the enterprise for 0; see [`generation()`].
+    pub fn note_change(&mut self, org: i64) {
+        if !self.changed.contains(&org) {
+            self.changed.push(org);
+        }
     }
 
     /// Makes the changes durable; nothing may be acknowledged before.
     pub async fn commit(self) -> Result<()> {
-        match self.0 {
-            Inner::Sqlite(tx) => tx.commit().await?,
-            Inner::Postgres(tx) => tx.commit().await?,
+        if self.changed.is_empty() {
+            return self.inner.commit().await.map_err(Into::into);
         }
-        Ok(())
+        // A task of its own: whoever asked may go away while the database commits, and what is kept in memory is void all the same.
+        let task = tokio::spawn(async move {
+            let done = self.inner.commit().await;
+            self.changed.into_iter().for_each(raise_generation);
+            done
+        });
+        match task.await {
+            Ok(done) => done.map_err(Into::into),
+            Err(error) => Err(crate::error::Error::Internal(format!("commit: {error}"))),
+        }
     }
+
+    /// Makes the changes durable, and says what became of them when that fails.
+    pub async fn commit_or_fate(self) -> std::result::Result<(), (crate::error::Error, Fate)> {
+        let done = self.inner.commit().await;
+        self.changed.into_iter().for_each(raise_generation);
+        done.map_err(|error| {
+            let fate = fate(&error);
+            (error.into(), fate)
+        })
+    }
+}
+
+impl Inner {
+    async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// What a failed commit leaves behind.
+fn fate(error: &sqlx::Error) -> Fate {
+    let sqlx::Error::Database(refusal) = error else {
+        return Fate::Unknown;
+    };
+    let code = refusal.code().unwrap_or_default();
+    match code.parse::<u32>() {
+        // SQLITE_IOERR: the pages may be in the system's cache and not on the disk, and a second sync would not tell.
+        Ok(number) if code.len() < 5 && number & 0xff == 10 => Fate::Untrusted,
+        _ => Fate::RolledBack,
+    }
+}
+
+/// Four sizes, so that the statement caches hold four texts for each bulk insert; none when nothing is left.
+fn chunk_size(left: usize) -> Option<usize> {
+    [500, 50, 5, 1].into_iter().find(|size| *size <= left)
 }
 
 impl Db {
@@ -205,10 +295,14 @@ impl Db {
     /// Begins a write transaction; [`Error::Busy`](crate::error::Error::Busy) when its turn does not come in time.
     pub async fn write(&self) -> Result<Tx> {
         let begun = async {
-            Ok(Tx(match self {
+            let inner = match self {
                 Self::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
                 Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
-            }))
+            };
+            Ok(Tx {
+                inner,
+                changed: Vec::new(),
+            })
         };
         // One bound for both waits: in the queue of our own writers, and for a lock that another process holds.
         let in_time = tokio::time::timeout(PATIENCE, begun).await;

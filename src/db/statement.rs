@@ -473,6 +473,7 @@ tuple_record!(A / 0);
 tuple_record!(A / 0, B / 1);
 tuple_record!(A / 0, B / 1, C / 2);
 tuple_record!(A / 0, B / 1, C / 2, D / 3);
+tuple_record!(A / 0, B / 1, C / 2, D / 3, E / 4, F / 5);
 
 /// One statement as the test sees it that prepares every text on both databases.
 pub struct Statement {

@@ -1,10 +1,11 @@
 //! The small demonstration: 33 people in 13 organizations, told as the history of a year, act by act in the order of time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{
     ENTERPRISE, KESTREL, PASSWORD, SUPPORT, SignIn,
     api_keys::{self, Of, OneKey},
+    spending::{self, Spender},
 };
 use crate::{
     access::{
@@ -30,7 +31,7 @@ use crate::{
     },
     keys::{self, Draft as KeyDraft, Made, Owner},
     limits::{
-        self, Choice, Enforcement, Value, Window, Wish,
+        self, Choice, Enforcement, Settings, Value, Window, Wish,
         amount::Amount,
         defaults::{self, Defaults, GroupWish},
         request,
@@ -41,6 +42,7 @@ use crate::{
         member::{self, Change, NewMember, Source},
         saved::{self, NewView},
     },
+    metering::past,
     orgs::{
         self, NewOrg,
         subscription::{self, Subscription},
@@ -527,6 +529,7 @@ pub async fn fill(db: &Db, keys: &Keys, password_hash: &str, now: Timestamp) -> 
     for (ago, act) in acts() {
         history.tell(&mut tx, act, now.minus(minutes(ago))).await?;
     }
+    history.spend(&mut tx, now).await?;
     tx.commit().await?;
     db.analyze().await?;
     Ok(sign_ins())
@@ -604,6 +607,54 @@ impl History<'_> {
             },
             Act::Limit(limiting) => self.limit(tx, limiting, then).await,
         }
+    }
+
+    /// What everybody has used who has a private context, and the keys of groups.
+    async fn spend(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        let mut spenders = Vec::new();
+        for belonging in BELONGINGS.iter().filter(|of| !matches!(of.state, Inactive)) {
+            let until = match belonging.state {
+                Deactivated(ago, _) | Disabled(ago, _) => ago,
+                _ => 0,
+            };
+            spenders.push(Spender {
+                name: belonging.email,
+                org: self.org(belonging.org)?,
+                org_name: belonging.org,
+                member: Some(self.member(belonging)?),
+                key: None,
+                group: self.groups_of(belonging.org, belonging.groups)?.first().copied(),
+                since: belonging.joined,
+                until,
+            });
+        }
+        for key in &api_keys::KEYS {
+            let (Of::Group(group), Some(id)) = (&key.of, self.api_keys.get(key.name)) else {
+                continue;
+            };
+            spenders.push(Spender {
+                name: key.name,
+                org: self.org(KESTREL)?,
+                org_name: KESTREL,
+                member: None,
+                key: Some(id.raw()),
+                group: self.groups.get(&(KESTREL, *group)).copied(),
+                since: key.made / DAY,
+                until: 0,
+            });
+        }
+        let mut settings: HashMap<OrgId, Settings> = HashMap::new();
+        for spender in &spenders {
+            let rules = match settings.entry(spender.org) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let by = access::inside::<MemberRead>(tx, self.operator(), spender.org).await?;
+                    place.insert(limits::settings::find(tx, by.org()).await?)
+                }
+            };
+            past::book(tx, rules, &spending::of(spender, now)).await?;
+        }
+        Ok(())
     }
 
     async fn found(&mut self, tx: &mut Tx, org: &'static Org, then: Timestamp) -> Result<()> {

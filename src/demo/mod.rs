@@ -10,6 +10,7 @@ mod api_keys;
 pub mod crowd;
 pub mod history;
 mod names;
+mod spending;
 
 use serde::Serialize;
 

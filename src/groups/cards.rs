@@ -9,6 +9,8 @@ pub enum Card {
     Leads,
     /// How much each member and all together may use.
     Limits,
+    /// What it has used this month.
+    Spend,
     /// The API keys that are bound to it.
     Keys,
     /// Everyone who belongs to it.
@@ -23,10 +25,11 @@ pub enum Card {
 
 impl Card {
     /// All of them, in the order of a page that nobody has arranged.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::About,
         Self::Leads,
         Self::Limits,
+        Self::Spend,
         Self::Ending,
         Self::Joined,
         Self::Invitations,
@@ -40,6 +43,7 @@ impl Card {
             Self::About => "About",
             Self::Leads => "Leads",
             Self::Limits => "Limits",
+            Self::Spend => "Spend",
             Self::Keys => "API keys",
             Self::Members => "Members",
             Self::Ending => "Expiring soon",
@@ -53,6 +57,7 @@ impl Card {
             Self::About => "What the group is for, and since when it exists.",
             Self::Leads => "Who cares for the group.",
             Self::Limits => "How much each member may use, and all together.",
+            Self::Spend => "What it has used this month, by day.",
             Self::Keys => "The keys that are bound to it, and what they can do.",
             Self::Members => "Everyone in the group, with search and actions.",
             Self::Ending => "Whose time in the group ends within 30 days.",
@@ -66,6 +71,7 @@ impl Card {
             Self::About => "about",
             Self::Leads => "leads",
             Self::Limits => "limits",
+            Self::Spend => "spend",
             Self::Keys => "keys",
             Self::Members => "members",
             Self::Ending => "ending",
@@ -167,14 +173,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_gives_every_card_once_and_comes_back(text in "(-?(about|leads|limits|keys|members|ending|joined|invitations|spend|),?){0,9}") {
+        fn any_text_gives_every_card_once_and_comes_back(text in "(-?(about|leads|limits|keys|members|ending|joined|invitations|spend|later|),?){0,10}") {
             let cards = Cards::parse(&text);
             prop_assert!(every_card_once(&cards));
             prop_assert_eq!(Cards::parse(&cards.to_text()), cards);
         }
 
         #[test]
-        fn moving_up_and_down_again_changes_nothing(moves in proptest::collection::vec((0usize..8, any::<bool>()), 0..20)) {
+        fn moving_up_and_down_again_changes_nothing(moves in proptest::collection::vec((0usize..9, any::<bool>()), 0..20)) {
             let mut cards = Cards::parse("-joined");
             for (place, up) in moves {
                 let card = Card::ALL[place];

@@ -21,6 +21,7 @@ pub use expiry::{end_due, warn_due};
 pub use group::{Belonging, Group, Kind, create, list, list_of};
 pub(crate) use group::{ask_list, enrol, enrol_many, leave_all};
 pub(crate) use mass::leave_all_many;
+pub(crate) use store::list_ids;
 
 use handlers::{index, page, people};
 

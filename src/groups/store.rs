@@ -161,6 +161,7 @@ sql! {
     FIND: (OrgId, GroupId) => Group = "select id, name, kind, member_count from groups where org_id = $1 and id = $2";
     PROFILE: (OrgId, GroupId) => Profile =
         "select id, name, kind, description, cards, member_count, created_at, version from groups where org_id = $1 and id = $2";
+    IDS: (OrgId, GroupId, i64) => (GroupId,) = "select id from groups where org_id = $1 and id > $2 order by id limit $3";
     FIND_BY_KEY: (OrgId, String) => Group = "select id, name, kind, member_count from groups where org_id = $1 and name_key = $2";
     COUNTS: (OrgId, i64, Timestamp) => KindCount =
         "select g.kind, count(*) as n from groups g
@@ -255,6 +256,11 @@ pub(super) async fn find(db: &mut impl Read, org: OrgId, id: GroupId) -> Result<
 }
 pub(super) async fn profile(db: &mut impl Read, org: OrgId, id: GroupId) -> Result<Option<Profile>> {
     db.opt(PROFILE, (org, id)).await
+}
+/// Groups behind an id, by their ids.
+pub(crate) async fn list_ids(db: &mut impl Read, org: OrgId, after: GroupId, most: i64) -> Result<Vec<GroupId>> {
+    let found = db.all(IDS, (org, after, most)).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
 }
 pub(super) async fn find_by_key(db: &mut impl Read, org: OrgId, key: &str) -> Result<Option<Group>> {
     db.opt(FIND_BY_KEY, (org, key)).await

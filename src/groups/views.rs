@@ -16,6 +16,7 @@ use crate::{
     keys::views::GroupCard,
     limits::views::GroupPanel,
     members::{face::Face, list::Found},
+    usage::views::GroupSpend,
     web::{
         filters::{ago, date, long_date, number, plural},
         form::FieldErrors,
@@ -321,6 +322,8 @@ pub struct Known {
     pub pending: Option<Vec<Pending>>,
     /// Its limits; none for whom they are not shown.
     pub limits: Option<GroupPanel>,
+    /// What it has used; none for whom that is not shown.
+    pub spend: Option<GroupSpend>,
     /// The API keys that are bound to it; none for whom they are not shown.
     pub keys: Option<GroupCard>,
     /// Whether the caller may invite into it.
@@ -532,6 +535,8 @@ pub struct Show {
     pub pending_more: String,
     /// Its limits; none for whom they are not shown, or when that card is hidden.
     pub limits: Option<GroupPanel>,
+    /// What it has used; none for whom that is not shown, or when that card is hidden.
+    pub spend: Option<GroupSpend>,
     /// The API keys that are bound to it; none for whom they are not shown.
     pub keys: Option<GroupCard>,
     /// Its people; none when that card is hidden.
@@ -577,6 +582,7 @@ impl Show {
             Card::Ending => known.ending.is_some(),
             Card::Invitations => known.pending.is_some(),
             Card::Limits => known.limits.is_some(),
+            Card::Spend => known.spend.is_some(),
             Card::Keys => known.keys.is_some(),
             _ => true,
         };
@@ -661,6 +667,7 @@ impl Show {
                 _ => format!("and {}", plural(more as i64, "other", "others")),
             },
             limits: known.limits,
+            spend: known.spend,
             keys: known.keys,
             people,
             href: here,

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,11 +25,17 @@ use crate::{
         transport::Outcome,
     },
     members::member,
-    notifications,
+    notifications, usage,
 };
 
 /// How often the outbox is looked at.
 const BEAT: Duration = Duration::from_millis(500);
+/// How often the uses of keys are written down.
+const USES: Duration = Duration::from_secs(5);
+/// How often those who have spent something are compared with their limits.
+const ALERTS: Duration = Duration::from_secs(30);
+/// How often organizations whose month has ended are looked for.
+const REVIEW: Duration = Duration::from_secs(600);
 /// How often what falls due by time is done.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often SQLite looks whether its statistics are still true.
@@ -46,6 +55,14 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     tokio::join!(
         at_each(BEAT, stop, "the outbox", || post_until(app, stop)),
         at_each(MINUTE, stop, "what falls due", || tidy(app)),
+        at_each(USES, stop, "the uses of keys", || note_uses(app)),
+        async {
+            if let Err(error) = usage::alerts::resume(app).await {
+                tracing::error!(%error, "nobody knows who spent something before the start");
+            }
+            at_each(ALERTS, stop, "alerts about usage", || usage::alerts::run(app)).await;
+        },
+        at_each(REVIEW, stop, "who used nothing", || usage::alerts::review(app)),
         async {
             // A start has looked at them itself.
             if stop.run_until_cancelled(tokio::time::sleep(HOUR)).await.is_some() {
@@ -76,6 +93,11 @@ where
     }
 }
 
+/// Writes down which keys were used, and whose first use it was.
+pub async fn note_uses(app: &App) -> Result<()> {
+    app.gate.save_uses(&Actor::system(&app.keys)).await
+}
+
 /// Sends what is due and shows the results where people look.
 pub async fn post(app: &App) -> Result<usize> {
     post_until(app, &CancellationToken::new()).await
@@ -92,18 +114,25 @@ async fn post_until(app: &App, stop: &CancellationToken) -> Result<usize> {
 /// Sends until nothing is due and nothing under way, or until `stop`. A server that hangs holds up its own mail alone: the next is
 /// taken as soon as one of the others has ended, and only then, so that what is taken is really being sent.
 async fn send_all(app: &App, told: mpsc::UnboundedSender<Sent>, stop: &CancellationToken) -> Result<()> {
-    let lanes = if app.sender.post.is_some() { LANES } else { UNSENT };
+    let Some(post) = &app.sender.post else {
+        return pass_over(app, &told, stop).await;
+    };
     let mut under_way = FuturesUnordered::new();
+    let mut not_before = Instant::now();
     loop {
-        if under_way.len() < lanes && !stop.is_cancelled() {
+        if under_way.len() < LANES && Instant::now() >= not_before && !stop.is_cancelled() {
             let now = app.clock.now();
-            match outbox::take_due(&app.db, now, lanes - under_way.len()).await {
+            match outbox::take_due(&app.db, now, LANES - under_way.len()).await {
                 Ok(taken) => under_way.extend(taken.into_iter().map(|row| async move {
-                    let outcome = outbox::send(&row, &app.sender, &app.settings, &app.keys, now).await;
+                    let outcome = outbox::send(&row, post, &app.sender, &app.settings, &app.keys, now).await;
                     (row, outcome)
                 })),
                 Err(error) if under_way.is_empty() => return Err(error),
-                Err(error) => tracing::error!(%error, "no more mails could be taken"),
+                Err(error) => {
+                    tracing::error!(%error, "no more mails could be taken");
+                    // Each mail that ends would ask again at once, which a database that is full has no use for.
+                    not_before = Instant::now() + BEAT;
+                }
             }
         }
         if under_way.is_empty() {
@@ -116,6 +145,20 @@ async fn send_all(app: &App, told: mpsc::UnboundedSender<Sent>, stop: &Cancellat
             () = tokio::time::sleep(BEAT) => {}
         }
     }
+}
+
+/// Marks what is due as mails that nobody sends, where there is no mail server: many together, because there is nothing to wait for.
+async fn pass_over(app: &App, told: &mpsc::UnboundedSender<Sent>, stop: &CancellationToken) -> Result<()> {
+    while !stop.is_cancelled() {
+        let taken = outbox::take_due(&app.db, app.clock.now(), UNSENT).await?;
+        if taken.is_empty() || told.is_closed() {
+            break;
+        }
+        for row in taken {
+            let _ = told.send((row, Outcome::Deferred(String::new())));
+        }
+    }
+    Ok(())
 }
 
 async fn settle_all(app: &App, mut heard: mpsc::UnboundedReceiver<Sent>) -> Result<usize> {

@@ -5,7 +5,7 @@
 
 use super::{
     Kind,
-    key::{State, SuspendedBy},
+    key::{Belongs, Own, Standing, State, SuspendedBy},
     scope::Scopes,
     service,
     store::{self, BearerRow},
@@ -34,6 +34,8 @@ pub struct Owner {
     pub context_at: Option<Timestamp>,
     /// The account.
     pub account: UserId,
+    /// Its address.
+    pub email: String,
     /// Whether the account may be used.
     pub account_is_open: bool,
     /// The role.
@@ -76,6 +78,8 @@ pub struct Bearer {
     pub not_before: Option<Timestamp>,
     /// Until when.
     pub expires_at: Option<Timestamp>,
+    /// Until when the secret that was presented works, when it is the older of two.
+    pub secret_until: Option<Timestamp>,
     /// What it was made for; see [`Bearer::allowed`] for what of it counts.
     pub scopes: Scopes,
     /// The group to which its use is put down.
@@ -92,61 +96,25 @@ pub struct Bearer {
     pub features: Vec<(String, String)>,
 }
 
-/// Why a key does not work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stop {
-    /// It is revoked.
-    Revoked,
-    /// A person has suspended it.
-    Suspended,
-    /// Its time has not begun.
-    Early,
-    /// Its time is over.
-    Expired,
-    /// The account of its owner is closed.
-    Account,
-    /// The organization is archived.
-    Archived,
-    /// The membership of its owner does not act.
-    Owner,
-    /// Its service account is disabled.
-    Service,
-    /// The group that it belonged to is gone.
-    Homeless,
-}
-
 impl Bearer {
-    /// Why it does not work at an instant, in the order of MODEL section 2.6; none when it does.
-    pub fn stop(&self, now: Timestamp) -> Option<Stop> {
-        if self.state == State::Revoked {
-            return Some(Stop::Revoked);
-        }
-        if self.expires_at.is_some_and(|end| end <= now) {
-            return Some(Stop::Expired);
-        }
-        if self.not_before.is_some_and(|start| start > now) {
-            return Some(Stop::Early);
-        }
-        if self.state == State::Suspended {
-            return Some(match self.suspended_by {
-                SuspendedBy::Owner => Stop::Owner,
-                _ => Stop::Suspended,
-            });
-        }
-        if self.owner.as_ref().is_some_and(|owner| !owner.account_is_open) {
-            return Some(Stop::Account);
-        }
-        if self.is_archived {
-            return Some(Stop::Archived);
-        }
-        match (self.kind, &self.owner, &self.service) {
-            (Kind::Personal, Some(owner), _) if owner.acts(now) => None,
-            (Kind::Personal, ..) => Some(Stop::Owner),
-            (Kind::Group, ..) if self.group.is_none() => Some(Stop::Homeless),
-            (Kind::Group, ..) => None,
-            (Kind::Service, _, Some(service)) if service.state == service::State::Active => None,
-            (Kind::Service, ..) => Some(Stop::Service),
-        }
+    /// How it stands at an instant, in the order of MODEL section 2.6; anything but [`Standing::Active`] stops it.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let own = Own {
+            state: self.state,
+            suspended_by: self.suspended_by,
+            not_before: self.not_before,
+            expires_at: self.expires_at,
+        };
+        let belongs = match self.kind {
+            Kind::Personal => Belongs::Member(self.owner.as_ref().is_some_and(|owner| owner.acts(now))),
+            Kind::Group => Belongs::Group(self.group),
+            Kind::Service => Belongs::Service(self.service.as_ref().map(|service| service.state)),
+        };
+        let closed = self.owner.as_ref().is_some_and(|owner| !owner.account_is_open);
+        own.stopped(now)
+            .or(closed.then_some(Standing::Account))
+            .or(self.is_archived.then_some(Standing::Archived))
+            .unwrap_or(belongs.standing())
     }
     /// What of its scopes counts now: of a personal key only what its owner may do at the moment (C11).
     pub fn allowed(&self) -> Scopes {
@@ -181,6 +149,7 @@ impl From<BearerRow> for Bearer {
                 suspended_until: row.member_suspended_until,
                 context_at: row.member_context_at,
                 account,
+                email: row.email.unwrap_or_default(),
                 account_is_open: row.user_state == Some(1),
                 role,
                 additional: Permissions::parse(row.additional.as_deref().unwrap_or_default()),
@@ -207,6 +176,7 @@ impl From<BearerRow> for Bearer {
             suspended_by: row.suspended_by,
             not_before: row.not_before,
             expires_at: row.expires_at,
+            secret_until: row.secret_until,
             scopes: Scopes::parse(&row.scopes),
             group: row.group_id,
             owner,

@@ -6,13 +6,14 @@ use std::collections::HashSet;
 
 use super::{
     Kind,
-    store::{self, Ending},
+    store::{self, Ending, Told},
 };
 use crate::{
     clock::{Timestamp, Zone, days},
     db::Tx,
     error::Result,
     mail::{Mail, address::Address},
+    members,
     notifications::{self, News},
     web::filters,
 };
@@ -34,7 +35,11 @@ pub async fn tidy(tx: &mut Tx, now: Timestamp) -> Result<()> {
             None => store::list_carers(tx, key.org_id, key.group_id, key.created_by, now).await?,
         };
         if told.is_empty() && key.kind != Kind::Personal {
-            told = store::list_admins(tx, key.org_id).await?;
+            let admins = members::administrators(tx, key.org_id).await?;
+            told.extend(admins.into_iter().map(|admin| Told {
+                user_id: admin.user_id,
+                email: admin.email,
+            }));
         }
         let mut seen = HashSet::new();
         for person in told.into_iter().filter(|person| seen.insert(person.user_id)) {

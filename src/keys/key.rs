@@ -104,6 +104,10 @@ pub enum Standing {
     Expired,
     /// A person has suspended it.
     Suspended,
+    /// The account of its owner is closed.
+    Account,
+    /// Its organization is archived, where nothing authorizes.
+    Archived,
     /// Its owner does not act.
     WithOwner,
     /// Its service account is disabled.
@@ -122,6 +126,8 @@ impl Standing {
             Self::Early => "Not yet valid",
             Self::Expired => "Expired",
             Self::Suspended => "Suspended",
+            Self::Account => "Its owner’s account is closed",
+            Self::Archived => "Its organization is archived",
             Self::WithOwner => "Suspended with its owner",
             Self::WithService => "Suspended with its service account",
             Self::Homeless => "Without a group",
@@ -130,21 +136,69 @@ impl Standing {
     }
 }
 
-impl Key {
-    /// How it stands at an instant.
-    pub fn standing(&self, now: Timestamp) -> Standing {
-        let acts = |status: Status| status.acts() && self.owner_expires_at.is_none_or(|end| end > now);
+/// Whether a key's own time and state let it work: the same for pages and for whoever presents it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    pub state: State,
+    pub suspended_by: SuspendedBy,
+    pub not_before: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whether what a key belongs to lets it work.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Belongs {
+    /// A member, and whether the membership acts.
+    Member(bool),
+    /// A group, unless it is gone.
+    Group(Option<GroupId>),
+    /// A service account, unless it is gone.
+    Service(Option<service::State>),
+}
+
+impl Own {
+    /// What stops the key by itself, first (MODEL section 2.6, step 1).
+    pub fn stopped(self, now: Timestamp) -> Option<Standing> {
         match (self.state, self.suspended_by) {
-            (State::Revoked, _) => Standing::Revoked,
-            (State::Suspended, SuspendedBy::Owner) => Standing::WithOwner,
-            (State::Suspended, _) => Standing::Suspended,
-            _ if self.expires_at.is_some_and(|end| end <= now) => Standing::Expired,
-            _ if self.owner_status.is_some_and(|status| !acts(status)) => Standing::WithOwner,
-            _ if self.service_state == Some(service::State::Disabled) => Standing::WithService,
-            _ if self.kind == Kind::Group && self.group_id.is_none() => Standing::Homeless,
-            _ if self.not_before.is_some_and(|start| start > now) => Standing::Early,
-            _ => Standing::Active,
+            (State::Revoked, _) => Some(Standing::Revoked),
+            _ if self.expires_at.is_some_and(|end| end <= now) => Some(Standing::Expired),
+            _ if self.not_before.is_some_and(|start| start > now) => Some(Standing::Early),
+            (State::Suspended, SuspendedBy::Owner) => Some(Standing::WithOwner),
+            (State::Suspended, _) => Some(Standing::Suspended),
+            (State::Active, _) => None,
         }
+    }
+}
+
+impl Belongs {
+    /// How a key that nothing else stops stands by what it belongs to.
+    pub const fn standing(self) -> Standing {
+        match self {
+            Self::Member(true) | Self::Group(Some(_)) | Self::Service(Some(service::State::Active)) => Standing::Active,
+            Self::Member(false) => Standing::WithOwner,
+            Self::Group(None) => Standing::Homeless,
+            Self::Service(_) => Standing::WithService,
+        }
+    }
+}
+
+impl Key {
+    /// How it stands at an instant, as far as its organization's pages know.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let own = Own {
+            state: self.state,
+            suspended_by: self.suspended_by,
+            not_before: self.not_before,
+            expires_at: self.expires_at,
+        };
+        let belongs = match self.kind {
+            Kind::Personal => Belongs::Member(
+                self.owner_status.is_some_and(Status::acts) && self.owner_expires_at.is_none_or(|end| end > now),
+            ),
+            Kind::Group => Belongs::Group(self.group_id),
+            Kind::Service => Belongs::Service(self.service_state),
+        };
+        own.stopped(now).unwrap_or(belongs.standing())
     }
     /// What it may be used for.
     pub fn scopes(&self) -> Scopes {

@@ -26,10 +26,7 @@ use crate::{
     error::{Error, Result},
     groups,
     ids::{FeatureId, GroupId, KeyId, MemberId, OrgId, ServiceId},
-    limits::{
-        keyed::{self, Amounts, Subject},
-        settings as limit_settings,
-    },
+    limits::keyed::{self, Amounts, Subject},
     mail::address::Address,
     members::member,
     orgs, roles, text,
@@ -119,15 +116,17 @@ async fn read_members(tx: &mut Tx, org: OrgId, addresses: &[String]) -> Result<V
             ),
         ));
     }
-    let mut found = Vec::new();
+    let unknown = |text: &String| Error::invalid("members", format!("{text} is no member of this organization."));
+    let mut keys = Vec::with_capacity(addresses.len());
     for text in addresses {
-        let unknown = || Error::invalid("members", format!("{text} is no member of this organization."));
-        let address = Address::parse(text).map_err(|_| unknown())?;
-        let member = store::find_by_address(tx, org, address.key())
-            .await?
-            .ok_or_else(unknown)?;
-        if !found.contains(&member.id) {
-            found.push(member.id);
+        keys.push(Address::parse(text).map_err(|_| unknown(text))?.key().to_owned());
+    }
+    let known = store::list_by_addresses(tx, org, &keys).await?;
+    let mut found = Vec::with_capacity(known.len());
+    for (text, key) in addresses.iter().zip(&keys) {
+        let (id, _) = known.iter().find(|(_, of)| of == key).ok_or_else(|| unknown(text))?;
+        if !found.contains(id) {
+            found.push(*id);
         }
     }
     Ok(found)
@@ -300,7 +299,8 @@ async fn make<P>(tx: &mut Tx, by: &Can<P>, owner: Owner, draft: &Draft, nonce: &
     let values: Vec<_> = features.iter().map(|(id, _, value)| (*id, value.clone())).collect();
     catalogue_store::replace_values(tx, org.id, id, &values).await?;
     let made = find(tx, org.id, id).await?;
-    let limited = set_limits(tx, by, &made, draft.limits, now).await?;
+    let limits = (Subject::Key(id), made.limited_by());
+    let limited = keyed::set(tx, org, limits, draft.limits, &by.actor().name, now).await?;
     let mut after = told(&made, people.len() as i64);
     after.insert("kind".to_owned(), json!(kind.title()));
     after.extend(limited.1);
@@ -323,26 +323,6 @@ fn check_time(rules: &rules::Rules, start: Option<Timestamp>, end: Option<Timest
         ));
     }
     Ok(())
-}
-
-async fn set_limits<P>(
-    tx: &mut Tx,
-    by: &Can<P>,
-    key: &Key,
-    wanted: Amounts,
-    now: Timestamp,
-) -> Result<(Map<String, Value>, Map<String, Value>)> {
-    let org = by.org();
-    let ceiling = match key.limited_by() {
-        Some(owner) => keyed::ceiling(tx, org, owner, now).await?,
-        None => Amounts::default(),
-    };
-    let there = keyed::find(tx, org.id, Subject::Key(key.id)).await?;
-    if wanted != there {
-        let unit = limit_settings::find(tx, org).await?.unit;
-        keyed::check(wanted, ceiling, unit)?;
-    }
-    keyed::set(tx, org, Subject::Key(key.id), wanted, &by.actor().name, now).await
 }
 
 /// What the record says of a key.
@@ -414,7 +394,8 @@ pub async fn update(
     let values: Vec<_> = features.iter().map(|(id, _, value)| (*id, value.clone())).collect();
     catalogue_store::replace_values(tx, org, id, &values).await?;
     let after = find(tx, org, id).await?;
-    let limited = set_limits(tx, by, &after, draft.limits, now).await?;
+    let limits = (Subject::Key(id), after.limited_by());
+    let limited = keyed::set(tx, by.org(), limits, draft.limits, &by.actor().name, now).await?;
     let (mut was, mut is) = (told(&before, bound.len() as i64), told(&after, people.len() as i64));
     let same: Vec<String> = was
         .iter()

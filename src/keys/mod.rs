@@ -22,10 +22,11 @@ pub mod service;
 mod store;
 pub mod views;
 
-pub use bearer::{Bearer, Stop, find_by_hash, touch};
+pub use bearer::{Bearer, find_by_hash, touch};
 pub use expiry::tidy;
 pub use key::{Draft, Key, Kind, Made, Owner, Standing, State, SuspendedBy};
 pub use secret::{Malformed, PlainKey, Presented};
+pub(crate) use store::{find_hash, find_member_by_address, list_ids};
 
 use handlers::{catalogue, index, many, own, page};
 

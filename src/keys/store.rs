@@ -198,6 +198,8 @@ record! {
         pub not_before: Option<Timestamp>,
         /// Until when.
         pub expires_at: Option<Timestamp>,
+        /// Until when the secret that was looked up works, when it is the older of two.
+        pub secret_until: Option<Timestamp>,
         /// What for.
         pub scopes: String,
         /// The group to which use is put down.
@@ -220,6 +222,8 @@ record! {
         pub user_id: Option<UserId>,
         /// Its state: 1 active.
         pub user_state: Option<i64>,
+        /// The address of the owner's account.
+        pub email: Option<String>,
         /// The service account.
         pub service_id: Option<ServiceId>,
         /// Its name.
@@ -350,6 +354,7 @@ sql! {
         postgres "update api_keys set state = $3, suspended_by = $4, state_by = $5, state_at = $6, version = version + 1 where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
     };
     COUNTS: (OrgId) => StateCount = "select state, count(*) as n from api_keys where org_id = $1 group by state";
+    IDS: (OrgId, KeyId, i64) => (KeyId,) = "select id from api_keys where org_id = $1 and id > $2 and state = 1 order by id limit $3";
     OWNED: (OrgId, String) => Owned = {
         sqlite "select id, name, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state < 3 order by id"
         postgres "select id, name, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state < 3 order by id"
@@ -368,12 +373,16 @@ sql! {
     FREE_MEMBERS: (OrgId, KeyId) => () = "delete from key_members where org_id = $1 and key_id = $2";
     BOUND: (OrgId, KeyId) => Bound =
         "select m.id, m.name, m.email from key_members km join members m on m.id = km.member_id where km.org_id = $1 and km.key_id = $2 order by m.name_key, m.id limit 100";
-    BY_ADDRESS: (OrgId, String) => Bound = "select id, name, email from members where org_id = $1 and email_key = $2 and status < 5";
+    BY_ADDRESS: (OrgId, String) => (MemberId,) = "select id from members where org_id = $1 and email_key = $2 and status < 5";
+    BY_ADDRESSES: (OrgId, String) => (MemberId, String) = {
+        sqlite "select id, email_key from members where org_id = $1 and email_key in (select value from json_each($2)) and status < 5"
+        postgres "select id, email_key from members where org_id = $1 and email_key in (select value from json_array_elements_text(cast($2 as json))) and status < 5"
+    };
     MINE: (UserId) => Mine =
         "select k.id, k.org_id, o.name as organization, o.slug from api_keys k join members m on m.id = k.member_id join orgs o on o.id = k.org_id
          where m.user_id = $1 and m.status < 5 and k.state < 3 order by o.name_key, k.id desc limit 200";
     PLACES: (UserId) => (OrgId, String, String, Role) =
-        "select o.id, o.slug, o.name, m.role from members m join orgs o on o.id = m.org_id where m.user_id = $1 and m.status in (1, 2) and o.state = 1 order by o.name_key, o.id limit 100";
+        "select o.id, o.slug, o.name, m.role from members m join orgs o on o.id = m.org_id where m.user_id = $1 and m.status < 5 and m.status in (1, 2) and o.state = 1 order by o.name_key, o.id limit 100";
     ENDING: (Timestamp, Timestamp, Timestamp, Timestamp) => Ending =
         "select k.id, k.org_id, o.name as organization, o.slug, o.zone, k.kind, k.name, k.expires_at, k.member_id, k.group_id, k.created_by
          from api_keys k join orgs o on o.id = k.org_id
@@ -386,12 +395,11 @@ sql! {
         "select m.user_id, m.email from members m where m.org_id = $1 and m.status in (1, 2)
            and (m.user_id = $3 or exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id = $2 and gm.is_lead = true and (gm.expires_at is null or gm.expires_at > $4)))
          order by m.id limit 20";
-    ADMINS: (OrgId) => Told = "select user_id, email from members where org_id = $1 and role = 60 and status in (1, 2) order by id limit 20";
     BEARER: (Vec<u8>, Timestamp) => BearerRow =
-        "select k.id, k.org_id, o.slug, o.state as org_state, k.kind, k.name, k.state, k.suspended_by, k.not_before, k.expires_at, k.scopes, k.group_id,
+        "select k.id, k.org_id, o.slug, o.state as org_state, k.kind, k.name, k.state, k.suspended_by, k.not_before, k.expires_at, case when k.hash = $1 then k.next_until end as secret_until, k.scopes, k.group_id,
                 k.member_id, m.status as member_status, m.expires_at as member_expires_at, m.suspended_until as member_suspended_until, m.context_at as member_context_at, m.role,
                 (select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = k.member_id) as additional,
-                m.user_id, u.state as user_state, k.service_id, s.name as service_name, s.state as service_state,
+                m.user_id, u.state as user_state, m.email, k.service_id, s.name as service_name, s.state as service_state,
                 (select string_agg(cast(kg.group_id as text), ',') from key_groups kg where kg.key_id = k.id) as groups,
                 (select string_agg(cast(km.member_id as text), ',') from key_members km where km.key_id = k.id) as members,
                 (select string_agg(f.key || '\u{1f}' || coalesce(kf.value, f.default_value), '\u{1e}') from features f left join key_features kf on kf.feature_id = f.id and kf.key_id = k.id
@@ -400,6 +408,7 @@ sql! {
          where (k.hash = $1 and (k.next_until is null or k.next_until > $2)) or k.next_hash = $1";
     TOUCH: (OrgId, KeyId, Timestamp, String) => () =
         "update api_keys set last_used_at = $3, last_used_ip = $4 where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
+    HASH: (OrgId, KeyId) => (Vec<u8>,) = "select coalesce(next_hash, hash) from api_keys where org_id = $1 and id = $2";
     KEYS_EXIST: (OrgId) => (bool,) = "select exists (select 1 from api_keys where org_id = $1)";
 }
 
@@ -556,8 +565,18 @@ pub(super) async fn bind(tx: &mut Tx, org: OrgId, id: KeyId, groups: &[GroupId],
 pub(super) async fn list_bound(db: &mut impl Read, org: OrgId, id: KeyId) -> Result<Vec<Bound>> {
     db.all(BOUND, (org, id)).await
 }
-pub(super) async fn find_by_address(db: &mut impl Read, org: OrgId, key: &str) -> Result<Option<Bound>> {
-    db.opt(BY_ADDRESS, (org, key)).await
+/// The members among some addresses, each with the key of its address.
+/// The member with an address; its key is the address as it is compared.
+pub(crate) async fn find_member_by_address(db: &mut impl Read, org: OrgId, key: &str) -> Result<Option<MemberId>> {
+    let found = db.opt(BY_ADDRESS, (org, key.to_owned())).await?;
+    Ok(found.map(|(id,)| id))
+}
+pub(super) async fn list_by_addresses(
+    db: &mut impl Read,
+    org: OrgId,
+    keys: &[String],
+) -> Result<Vec<(MemberId, String)>> {
+    db.all(BY_ADDRESSES, (org, serde_json::to_string(keys)?)).await
 }
 pub(super) async fn list_mine(db: &mut impl Read, user: UserId) -> Result<Vec<Mine>> {
     db.all(MINE, (user,)).await
@@ -586,11 +605,18 @@ pub(super) async fn list_carers(
 ) -> Result<Vec<Told>> {
     db.all(CARERS, (org, group.map_or(0, GroupId::raw), maker, now)).await
 }
-pub(super) async fn list_admins(db: &mut impl Read, org: OrgId) -> Result<Vec<Told>> {
-    db.all(ADMINS, (org,)).await
-}
 pub(super) async fn find_bearer(db: &mut impl Read, hash: [u8; 32], now: Timestamp) -> Result<Option<BearerRow>> {
     db.opt(BEARER, (hash, now)).await
+}
+/// What a key is looked up by; none for one that does not exist.
+pub(crate) async fn find_hash(db: &mut impl Read, org: OrgId, id: KeyId) -> Result<Option<[u8; 32]>> {
+    let found = db.opt(HASH, (org, id)).await?;
+    Ok(found.and_then(|(hash,)| hash.try_into().ok()))
+}
+/// Active keys behind an id, by their ids.
+pub(crate) async fn list_ids(db: &mut impl Read, org: OrgId, after: KeyId, most: i64) -> Result<Vec<KeyId>> {
+    let found = db.all(IDS, (org, after, most)).await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
 }
 pub(super) async fn touch(tx: &mut Tx, key: KeyId, at: Timestamp, ip: &str) -> Result<()> {
     tx.run(TOUCH, (key.org(), key, at, ip)).await?;

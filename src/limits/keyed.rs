@@ -99,10 +99,14 @@ impl Amounts {
 
 /// The own limits of a key or service account.
 pub async fn find(db: &mut impl Read, org: OrgId, subject: Subject) -> Result<Amounts> {
+    Ok(Amounts::read(limits(db, org, subject).await?.iter()))
+}
+
+/// The own limits of a key or service account, as decisions apply them.
+pub async fn limits(db: &mut impl Read, org: OrgId, subject: Subject) -> Result<Vec<Limit>> {
     let (scope, id) = subject.place();
     let rows = store::list_of_subject(db, org, scope, id).await?;
-    let limits: Vec<Limit> = rows.iter().map(policy::limit_of).collect();
-    Ok(Amounts::read(limits.iter()))
+    Ok(rows.iter().map(policy::limit_of).collect())
 }
 
 /// What the owner may use: nothing above it makes sense for a key.
@@ -131,15 +135,15 @@ async fn of_group(db: &mut impl Read, org: OrgId, group: GroupId) -> Result<Amou
 }
 
 /// Refuses what stands above the owner's limits, or a day above its month.
-pub fn check(wanted: Amounts, ceiling: Amounts, unit: Unit) -> Result<()> {
-    for (window, field, word) in [(Window::Month, "monthly", "monthly"), (Window::Day, "daily", "daily")] {
+fn check(wanted: Amounts, ceiling: Amounts, unit: Unit) -> Result<()> {
+    for (window, field) in [(Window::Month, "monthly"), (Window::Day, "daily")] {
         if let (Some(wanted), Some(most)) = (wanted.of(window), ceiling.of(window))
             && wanted > most
         {
             let most = most.show(unit);
             return Err(Error::invalid(
                 field,
-                format!("The {word} limit can’t be higher than what its owner may use: {most}."),
+                format!("The {field} limit can’t be higher than what its owner may use: {most}."),
             ));
         }
     }
@@ -155,19 +159,28 @@ pub fn check(wanted: Amounts, ceiling: Amounts, unit: Unit) -> Result<()> {
     Ok(())
 }
 
-/// Sets the own limits as part of a recorded change; what the record says before and after, for the windows that differ.
+/// Sets the own limits as part of a recorded change, none of them above what the owner may use; what the record says before and after, for
+/// the windows that differ.
 pub(crate) async fn set(
     tx: &mut Tx,
     org: &OrgRef,
-    subject: Subject,
+    (subject, owner): (Subject, Option<Owner>),
     wanted: Amounts,
     by: &str,
     now: Timestamp,
 ) -> Result<(Map<String, Json>, Map<String, Json>)> {
-    let unit = settings::find(tx, org).await?.unit;
     let there = find(tx, org.id, subject).await?;
-    let (scope, of) = subject.place();
     let (mut before, mut after, mut puts) = (Map::new(), Map::new(), Vec::new());
+    if wanted == there {
+        return Ok((before, after));
+    }
+    let unit = settings::find(tx, org).await?.unit;
+    let most = match owner {
+        Some(owner) => ceiling(tx, org, owner, now).await?,
+        None => Amounts::default(),
+    };
+    check(wanted, most, unit)?;
+    let (scope, of) = subject.place();
     for window in Window::OFFERED {
         let (old, new) = (there.of(window), wanted.of(window));
         if old == new {

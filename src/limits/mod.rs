@@ -19,7 +19,7 @@ pub mod views;
 pub mod window;
 
 pub(crate) use forms::{LimitForm, last_day, until};
-pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, set};
+pub use policy::{Choice, Effective, Enforcement, Limit, Source, Value, Wish, effective, effective_many, pools, set};
 pub use settings::Settings;
 pub(crate) use settings::zone_changed;
 pub(crate) use shown::ask_facts;

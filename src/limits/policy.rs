@@ -1,7 +1,7 @@
 //! Policies, and what of them counts for one member: a raise before the member's own limit, that before their groups' defaults, those
 //! before the organization's. Whether a policy is valid is decided by the instant at hand, so that a raise ends without anybody's help.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -186,6 +186,8 @@ pub struct Effective {
     pub considered: Vec<Limit>,
     /// What groups and the organization may use as a whole; all of it applies beside the member's own limit.
     pub pools: Vec<Limit>,
+    /// The next instant at which a policy begins or ends by itself.
+    pub changes_at: Option<Timestamp>,
 }
 
 impl Effective {
@@ -211,13 +213,19 @@ impl Effective {
     }
 }
 
+/// How far ahead of whoever looks a policy may begin and count all the same. It has taken the place of another one, and whoever looked at
+/// the clock a moment before it was written, or has a clock that is late, must not find neither of the two.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// Decides what counts, from the policies that concern one member.
 pub fn resolve<'a>(rows: impl IntoIterator<Item = &'a PolicyRow>, conflict: Conflict, now: Timestamp) -> Effective {
     let mut found = Effective::default();
     let mut groups: Vec<Limit> = Vec::new();
     let mut defaults: Vec<Limit> = Vec::new();
     for row in rows {
-        let is_valid = row.valid_from <= now && row.valid_until.is_none_or(|end| end > now);
+        let next = [Some(row.valid_from), row.valid_until].into_iter().flatten();
+        found.changes_at = next.chain(found.changes_at).filter(|at| *at > now).min();
+        let is_valid = row.valid_from <= now.plus(AHEAD) && row.valid_until.is_none_or(|end| end > now);
         if !is_valid {
             continue;
         }
@@ -291,6 +299,17 @@ pub async fn effective(
 ) -> Result<Effective> {
     let rows = store::list_of_members(db, org, &[member], now).await?;
     Ok(resolve(&rows, conflict, now))
+}
+
+/// What the organization, and one of its groups, may use as a whole: what counts for whoever is no member.
+pub async fn pools(db: &mut impl Read, org: OrgId, group: Option<GroupId>, now: Timestamp) -> Result<Effective> {
+    let rows = store::list_of_org(db, org).await?;
+    let concerns = |row: &&PolicyRow| match row.scope {
+        Scope::OrgPool => true,
+        Scope::GroupPool => group.is_some_and(|group| group.raw() == row.scope_id),
+        _ => false,
+    };
+    Ok(resolve(rows.iter().filter(concerns), Conflict::default(), now))
 }
 
 /// What counts for each of some members now, with one statement.
@@ -767,6 +786,17 @@ mod tests {
     }
     fn so_much(credits: u32) -> Value {
         Value::Amount(Amount::credits(credits))
+    }
+
+    #[test]
+    fn a_limit_that_was_set_while_somebody_looked_counts_for_them() {
+        let mut new = row(Scope::Member, 5, Window::Day, Some(60), None);
+        new.valid_from = NOW.plus(Duration::from_millis(5));
+        let found = resolve(&[new.clone()], Conflict::Highest, NOW);
+        assert_eq!(found.of(Window::Day).map(|limit| limit.value), Some(so_much(60)));
+        new.valid_from = NOW.plus(Duration::from_secs(3_600));
+        let found = resolve(&[new.clone()], Conflict::Highest, NOW);
+        assert_eq!((found.of(Window::Day), found.changes_at), (None, Some(new.valid_from)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result},
     ids::{LimitRequestId, MemberId, OrgId},
     mail::{self, Mail, address::Address},
-    members::{Member, member},
+    members::{self, Member, member},
     orgs, text,
 };
 
@@ -173,9 +173,9 @@ pub async fn ask(tx: &mut Tx, by: &Can<LimitRequest>, ask: &Ask, now: Timestamp)
         asks: words(ask.amount, window, ask.until, &settings),
     };
     let mut mails = Vec::new();
-    for email in store::list_admins(tx, org.id).await? {
-        if email != member.email
-            && let Ok(to) = Address::parse(&email)
+    for admin in members::administrators(tx, org.id).await? {
+        if admin.email != member.email
+            && let Ok(to) = Address::parse(&admin.email)
         {
             mails.push((to, message.clone()));
         }

@@ -255,7 +255,8 @@ async fn save_rules(tx: &mut Tx, org: OrgId, before: &Calendar, rules: &Rules, n
     store::save_rules(tx, org, now, rules.zone.name(), rules.anchor_day, rules.week_start).await
 }
 
-fn differing(before: &[(&'static str, Value)], after: &[(&'static str, Value)]) -> (Value, Value) {
+/// What differs between two lists of the same fields: before, and after.
+pub(crate) fn differing(before: &[(&'static str, Value)], after: &[(&'static str, Value)]) -> (Value, Value) {
     let (mut was, mut is) = (Map::new(), Map::new());
     for ((name, old), (_, new)) in before.iter().zip(after) {
         if old != new {

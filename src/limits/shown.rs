@@ -33,6 +33,10 @@ impl Cells {
     pub fn of(&self, id: &str) -> Option<Cell> {
         self.of.get(id).cloned()
     }
+    /// The cells, for whoever adds what was used.
+    pub fn each(&mut self) -> impl Iterator<Item = (&String, &mut Cell)> {
+        self.of.iter_mut()
+    }
     /// What the column counts in; none when the viewer sees nobody's limit.
     pub fn head(&self) -> Option<String> {
         self.head.clone()

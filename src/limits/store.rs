@@ -354,7 +354,6 @@ sql! {
     OVERDUE: (Timestamp) => Overdue =
         "select r.id, r.org_id, r.member_id, m.name, r.period from limit_requests r join members m on m.id = r.member_id
          where r.state = 1 and r.expires_at <= $1 order by r.expires_at, r.id limit 500";
-    ADMINS: (OrgId) => (String,) = "select email from members where org_id = $1 and role = 60 and status in (1, 2) order by id limit 20";
 }
 
 /// The text that counts members without a limit: by walking all, or by looking at the few that may be.
@@ -548,7 +547,4 @@ pub(super) async fn expire(tx: &mut Tx, org: OrgId, id: LimitRequestId) -> Resul
 }
 pub(super) async fn list_overdue(db: &mut impl Read, now: Timestamp) -> Result<Vec<Overdue>> {
     db.all(OVERDUE, (now,)).await
-}
-pub(super) async fn list_admins(db: &mut impl Read, org: OrgId) -> Result<Vec<String>> {
-    Ok(db.all(ADMINS, (org,)).await?.into_iter().map(|row| row.0).collect())
 }

@@ -18,7 +18,7 @@ use crate::{
     web::{
         filters::{date, date_time, iso, long_date},
         form::FieldErrors,
-        layout::{Choice as Pick, Layout},
+        layout::{Choice as Pick, Layout, Meter},
     },
 };
 
@@ -29,8 +29,18 @@ pub struct Cell {
     pub text: String,
     /// "own limit".
     pub detail: String,
+    /// "400 a month: own limit; 25 a day: group Engineering"; empty where nobody has set anything.
+    pub sources: String,
+    /// Whether they come from more than one place, which is more than a line of a table holds.
+    pub is_mixed: bool,
     /// Whether nothing limits the member.
     pub is_none: bool,
+    /// The monthly limit in micro-credits; none where it is not one.
+    pub month: Option<i64>,
+    /// What was used this month, in words; empty where that is not shown.
+    pub used: String,
+    /// How much of the monthly limit that is.
+    pub meter: Option<Meter>,
 }
 
 impl Cell {
@@ -42,10 +52,13 @@ impl Cell {
             .collect();
         if !found.is_limited() {
             let is_chosen = !shown.is_empty();
+            let detail = shown.first().map_or_else(String::new, |limit| source(limit, settings));
             return Self {
                 text: if is_chosen { "Unlimited" } else { "No limit" }.to_owned(),
-                detail: shown.first().map_or_else(String::new, |limit| source(limit, settings)),
+                sources: detail.clone(),
+                detail,
                 is_none: true,
+                ..Self::default()
             };
         }
         let words = |limit: &&Limit| match limit.value {
@@ -55,12 +68,23 @@ impl Cell {
             }
             value @ Value::Amount(_) => value.rate(limit.window, settings.unit),
         };
+        let each = shown
+            .iter()
+            .map(|limit| format!("{}: {}", words(limit), source(limit, settings)));
+        let title = each.collect::<Vec<_>>().join("; ");
         let mut sources: Vec<String> = shown.iter().map(|limit| source(limit, settings)).collect();
         sources.dedup();
         Self {
             text: shown.iter().map(words).collect::<Vec<_>>().join(", "),
+            is_mixed: sources.len() > 1,
             detail: sources.join(", "),
+            sources: title,
             is_none: false,
+            month: found.of(Window::Month).and_then(|limit| match limit.value {
+                Value::Amount(amount) => Some(amount.micros()),
+                Value::Unlimited => None,
+            }),
+            ..Self::default()
         }
     }
 }
@@ -565,6 +589,8 @@ pub struct Index {
     pub path: String,
     /// The organization's name.
     pub organization: String,
+    /// Where one chooses what people are told about usage.
+    pub alerts_href: String,
     /// How many members have no limit, in words; none when all have one.
     pub without: Option<String>,
     /// Those members.

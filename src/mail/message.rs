@@ -218,6 +218,62 @@ pub struct KeyExpiring {
     pub ends: String,
 }
 
+/// Somebody has come near a limit, or used it up.
+pub struct LimitAlert {
+    /// Where.
+    pub organization: Name,
+    /// Whose limit it is, for administrators; none for whoever it limits.
+    pub whose: Option<Name>,
+    /// "monthly limit".
+    pub limit: String,
+    /// How much is used.
+    pub used: String,
+    /// How much may be used.
+    pub amount: String,
+    /// The part that is used, in percent.
+    pub percent: i64,
+    /// The part that is left, in percent.
+    pub left: i64,
+    /// Whether requests are refused when it is used up.
+    pub is_hard: bool,
+    /// Whether it is used up.
+    pub is_over: bool,
+    /// When it begins anew, with the zone; empty for never.
+    pub resets: String,
+    /// Where one sees more.
+    pub link: Url,
+}
+
+/// Somebody uses far more in a day than usual.
+pub struct UsageSpike {
+    /// Where.
+    pub organization: Name,
+    /// Who it is, for administrators; none for whoever uses it.
+    pub whose: Option<Name>,
+    /// How much was used today.
+    pub used: String,
+    /// How much is used on an ordinary day.
+    pub ordinary: String,
+    /// Where one sees more.
+    pub link: Url,
+}
+
+/// Some members used nothing in a month, told to the administrators.
+pub struct UsageUnused {
+    /// Where.
+    pub organization: Name,
+    /// How many they are.
+    pub count: i64,
+    /// The first of them by name.
+    pub names: Vec<Name>,
+    /// How many of them are not named.
+    pub more: i64,
+    /// The month, with its year.
+    pub month: String,
+    /// Where one sees all of them.
+    pub link: Url,
+}
+
 /// A member asks for a higher limit, told to the administrators.
 pub struct LimitRequested {
     /// Where.
@@ -309,6 +365,12 @@ pub enum Message {
     GroupEnding(GroupEnding),
     /// A notice of the end of an API key.
     KeyExpiring(KeyExpiring),
+    /// A notice of how much of a limit is used.
+    LimitAlert(LimitAlert),
+    /// A notice of a day unlike others.
+    UsageSpike(UsageSpike),
+    /// A notice of who used nothing.
+    UsageUnused(UsageUnused),
     /// A wish for a higher limit.
     LimitRequested(LimitRequested),
     /// The answer to such a wish.
@@ -344,6 +406,9 @@ impl Message {
             Self::AccessChanged(_) => "access_changed",
             Self::GroupEnding(_) => "group_ending",
             Self::KeyExpiring(_) => "key_expiring",
+            Self::LimitAlert(_) => "limit_alert",
+            Self::UsageSpike(_) => "usage_spike",
+            Self::UsageUnused(_) => "usage_unused",
             Self::LimitRequested(_) => "limit_requested",
             Self::LimitDecided(_) => "limit_decided",
             Self::InvitationNews(_) => "invitation_news",
@@ -404,6 +469,21 @@ impl Message {
                 Text::KeyExpiring { m, portal }.render()?,
                 Html::KeyExpiring { m, portal }.render()?,
             ),
+            Self::LimitAlert(m) => (
+                Subject::LimitAlert { m }.render()?,
+                Text::LimitAlert { m, portal }.render()?,
+                Html::LimitAlert { m, portal }.render()?,
+            ),
+            Self::UsageSpike(m) => (
+                Subject::UsageSpike { m }.render()?,
+                Text::UsageSpike { m, portal }.render()?,
+                Html::UsageSpike { m, portal }.render()?,
+            ),
+            Self::UsageUnused(m) => (
+                Subject::UsageUnused { m }.render()?,
+                Text::UsageUnused { m, portal }.render()?,
+                Html::UsageUnused { m, portal }.render()?,
+            ),
             Self::LimitRequested(m) => (
                 Subject::LimitRequested { m }.render()?,
                 Text::LimitRequested { m, portal }.render()?,
@@ -442,8 +522,9 @@ mod files {
     use askama::Template;
 
     use super::{
-        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, InvitationNews, KeyExpiring, LimitDecided,
-        LimitRequested, NewSignIn, PasswordChanged, PasswordReset, RenewalRequested, VerifyAddress,
+        AccessChanged, AddedToOrganization, Change, GroupEnding, Invitation, InvitationNews, KeyExpiring, LimitAlert,
+        LimitDecided, LimitRequested, NewSignIn, PasswordChanged, PasswordReset, RenewalRequested, UsageSpike,
+        UsageUnused, VerifyAddress,
     };
 
     #[derive(Template)]
@@ -468,6 +549,12 @@ mod files {
         GroupEnding { m: &'a GroupEnding },
         #[template(path = "mail/key_expiring/subject.txt")]
         KeyExpiring { m: &'a KeyExpiring },
+        #[template(path = "mail/limit_alert/subject.txt")]
+        LimitAlert { m: &'a LimitAlert },
+        #[template(path = "mail/usage_spike/subject.txt")]
+        UsageSpike { m: &'a UsageSpike },
+        #[template(path = "mail/usage_unused/subject.txt")]
+        UsageUnused { m: &'a UsageUnused },
         #[template(path = "mail/limit_requested/subject.txt")]
         LimitRequested { m: &'a LimitRequested },
         #[template(path = "mail/limit_decided/subject.txt")]
@@ -503,6 +590,12 @@ mod files {
         GroupEnding { m: &'a GroupEnding, portal: &'a str },
         #[template(path = "mail/key_expiring/body.txt")]
         KeyExpiring { m: &'a KeyExpiring, portal: &'a str },
+        #[template(path = "mail/limit_alert/body.txt")]
+        LimitAlert { m: &'a LimitAlert, portal: &'a str },
+        #[template(path = "mail/usage_spike/body.txt")]
+        UsageSpike { m: &'a UsageSpike, portal: &'a str },
+        #[template(path = "mail/usage_unused/body.txt")]
+        UsageUnused { m: &'a UsageUnused, portal: &'a str },
         #[template(path = "mail/limit_requested/body.txt")]
         LimitRequested { m: &'a LimitRequested, portal: &'a str },
         #[template(path = "mail/limit_decided/body.txt")]
@@ -538,6 +631,12 @@ mod files {
         GroupEnding { m: &'a GroupEnding, portal: &'a str },
         #[template(path = "mail/key_expiring/body.html")]
         KeyExpiring { m: &'a KeyExpiring, portal: &'a str },
+        #[template(path = "mail/limit_alert/body.html")]
+        LimitAlert { m: &'a LimitAlert, portal: &'a str },
+        #[template(path = "mail/usage_spike/body.html")]
+        UsageSpike { m: &'a UsageSpike, portal: &'a str },
+        #[template(path = "mail/usage_unused/body.html")]
+        UsageUnused { m: &'a UsageUnused, portal: &'a str },
         #[template(path = "mail/limit_requested/body.html")]
         LimitRequested { m: &'a LimitRequested, portal: &'a str },
         #[template(path = "mail/limit_decided/body.html")]
@@ -742,6 +841,34 @@ mod tests {
                 link: link("/o/kestrel/keys/key_1"),
                 is_own: false,
                 ends: "Thursday, 31 December 2026, 00:00 (Europe/Berlin)".to_owned(),
+            }),
+            Message::LimitAlert(LimitAlert {
+                organization: Name::organization("Kestrel Robotics"),
+                whose: Some(Name::person("Wei-Lin Chen")),
+                limit: "monthly limit".to_owned(),
+                used: "750 credits".to_owned(),
+                amount: "750 credits".to_owned(),
+                percent: 100,
+                left: 0,
+                is_hard: true,
+                is_over: true,
+                resets: "Tuesday, 1 December 2026, 00:00 (Europe/Berlin)".to_owned(),
+                link: link("/o/kestrel/members/mem_1/usage"),
+            }),
+            Message::UsageSpike(UsageSpike {
+                organization: Name::organization("Kestrel Robotics"),
+                whose: Some(Name::person("Wei-Lin Chen")),
+                used: "180 credits".to_owned(),
+                ordinary: "25 credits".to_owned(),
+                link: link("/o/kestrel/members/mem_1/usage"),
+            }),
+            Message::UsageUnused(UsageUnused {
+                organization: Name::organization("Kestrel Robotics"),
+                count: 12,
+                names: vec![Name::person("Jonas Weber"), Name::person("Wei-Lin Chen")],
+                more: 10,
+                month: "November 2026".to_owned(),
+                link: link("/o/kestrel/usage/unused"),
             }),
             Message::LimitRequested(LimitRequested {
                 organization: Name::organization("Kestrel Robotics"),

@@ -127,6 +127,57 @@ pub enum Mail {
         /// The organization's zone.
         zone: String,
     },
+    /// Somebody has come near a limit, or used it up.
+    LimitAlert {
+        /// Where.
+        organization: String,
+        /// Whose limit it is, for administrators; none for whoever it limits.
+        whose: Option<String>,
+        /// "monthly limit".
+        limit: String,
+        /// How much is used, in words.
+        used: String,
+        /// How much may be used, in words.
+        amount: String,
+        /// The part that is used.
+        percent: i64,
+        /// Whether requests are refused when it is used up.
+        is_hard: bool,
+        /// Whether it is used up.
+        is_over: bool,
+        /// When it begins anew.
+        resets_at: Option<Timestamp>,
+        /// The organization's zone.
+        zone: String,
+        /// Where one sees more, as a path of the portal.
+        path: String,
+    },
+    /// Somebody uses far more in a day than usual.
+    UsageSpike {
+        /// Where.
+        organization: String,
+        /// Who it is, for administrators; none for whoever uses it.
+        whose: Option<String>,
+        /// How much was used today, in words.
+        used: String,
+        /// How much is used on an ordinary day, in words.
+        ordinary: String,
+        /// Where one sees more, as a path of the portal.
+        path: String,
+    },
+    /// Some members used nothing in a month.
+    UsageUnused {
+        /// Where.
+        organization: String,
+        /// How many they are.
+        count: i64,
+        /// The first of them by name.
+        names: Vec<String>,
+        /// The month, with its year.
+        month: String,
+        /// Where one sees all of them, as a path of the portal.
+        path: String,
+    },
     /// A member asks for a higher limit.
     LimitRequested {
         /// Where.
@@ -310,6 +361,58 @@ impl Mail {
                 link: url(settings.link(path))?,
                 is_own: *is_own,
                 ends: when(*ends_at, &Zone::find_or_utc(zone)),
+            }),
+            Self::LimitAlert {
+                organization,
+                whose,
+                limit,
+                used,
+                amount,
+                percent,
+                is_hard,
+                is_over,
+                resets_at,
+                zone,
+                path,
+            } => Message::LimitAlert(message::LimitAlert {
+                organization: Name::organization(organization),
+                whose: whose.as_deref().map(Name::person),
+                limit: limit.clone(),
+                used: used.clone(),
+                amount: amount.clone(),
+                percent: *percent,
+                left: (100 - percent).max(0),
+                is_hard: *is_hard,
+                is_over: *is_over,
+                resets: resets_at.map_or_else(String::new, |at| when(at, &Zone::find_or_utc(zone))),
+                link: url(settings.link(path))?,
+            }),
+            Self::UsageSpike {
+                organization,
+                whose,
+                used,
+                ordinary,
+                path,
+            } => Message::UsageSpike(message::UsageSpike {
+                organization: Name::organization(organization),
+                whose: whose.as_deref().map(Name::person),
+                used: used.clone(),
+                ordinary: ordinary.clone(),
+                link: url(settings.link(path))?,
+            }),
+            Self::UsageUnused {
+                organization,
+                count,
+                names,
+                month,
+                path,
+            } => Message::UsageUnused(message::UsageUnused {
+                organization: Name::organization(organization),
+                count: *count,
+                names: names.iter().map(|name| Name::person(name)).collect(),
+                more: count.saturating_sub(i64::try_from(names.len()).unwrap_or(i64::MAX)),
+                month: month.clone(),
+                link: url(settings.link(path))?,
             }),
             Self::LimitRequested {
                 organization,
@@ -579,13 +682,17 @@ pub async fn take_due(db: &Db, now: Timestamp, limit: usize) -> Result<Vec<MailR
 }
 
 /// Sends one mail that was taken; the caller writes down what became of it.
-pub async fn send(row: &MailRow, sender: &Sender, settings: &Settings, keys: &Keys, now: Timestamp) -> Outcome {
-    match &sender.post {
-        Some(post) => match put(row, sender, settings, keys, now) {
-            Ok(message) => post.send(&message).await,
-            Err(error) => Outcome::Bounced(error.to_string()),
-        },
-        None => Outcome::Deferred(String::new()),
+pub async fn send(
+    row: &MailRow,
+    post: &Post,
+    sender: &Sender,
+    settings: &Settings,
+    keys: &Keys,
+    now: Timestamp,
+) -> Outcome {
+    match put(row, sender, settings, keys, now) {
+        Ok(message) => post.send(&message).await,
+        Err(error) => Outcome::Bounced(error.to_string()),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     db::only,
     error::Result,
     groups::{self, views::OfMember},
-    guide, keys, limits, orgs, roles, shell,
+    guide, keys, limits, orgs, roles, shell, usage,
     web::{
         form::{FieldErrors, Form, Query},
         layout::{Choice, Tab, Toast, Undo},
@@ -89,7 +89,8 @@ async fn page(
             .retain(|row| list::has_words(&row.name, &query.words) || by.user_id() == row.user_id);
     }
     let people: Vec<_> = found.rows.iter().map(|row| (row.id, row.user_id)).collect();
-    let limits = limits::cells(&mut db, by, &settings, &people, now).await?;
+    let mut limits = limits::cells(&mut db, by, &settings, &people, now).await?;
+    usage::add_used(&mut db, by.org().id, &settings, &mut limits, now).await?;
     let l = shell::org_around(app, ctx, by, "Members", Tab::Members, around);
     let typed = search.typed();
     let shown = Shown {
@@ -589,7 +590,9 @@ pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) 
     let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
     let held = roles::held_by(&mut db, member.org_id, member.id).await?;
     let settings = limits::settings::find(&mut db, by.org()).await?;
-    let cells = limits::cells(&mut db, by, &settings, &[(member.id, member.user_id)], app.clock.now()).await?;
+    let now = app.clock.now();
+    let mut cells = limits::cells(&mut db, by, &settings, &[(member.id, member.user_id)], now).await?;
+    usage::add_used(&mut db, member.org_id, &settings, &mut cells, now).await?;
     let held = held.iter().map(|one| (one.name.clone(), one.permits()));
     let row = Row::of_member(&viewer, member, &groups, held).with_limit(&cells);
     Ok(RowFragment { row })

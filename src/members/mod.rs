@@ -4,7 +4,7 @@ pub mod addition;
 pub mod assignment;
 pub mod export;
 pub mod face;
-mod forms;
+pub(crate) mod forms;
 pub mod guard;
 mod handlers;
 pub mod list;
@@ -23,6 +23,7 @@ pub(crate) use handlers::fragment;
 pub use member::{Change, Member, NewMember, Source, Status};
 
 pub use forms::with;
+pub use store::{Admin, administrators};
 pub use views::in_words as order_in_words;
 
 use crate::{

@@ -12,6 +12,18 @@ use crate::{
 };
 
 record! {
+    /// An Org Admin who can act.
+    pub struct Admin {
+        /// The account.
+        pub user_id: UserId,
+        /// The name.
+        pub name: String,
+        /// The address.
+        pub email: String,
+    }
+}
+
+record! {
     /// One person's membership in one organization.
     #[derive(PartialEq)]
     pub struct Member {
@@ -189,6 +201,7 @@ sql! {
     SEATS: (OrgId) => Seats =
         "select s.seats, (select cast(coalesce(sum(c.n), 0) as bigint) from member_counts c where c.org_id = $1 and c.status in (1, 2)) as used
          from subscriptions s where s.org_id = $1 and s.seats is not null";
+    ADMINS: (OrgId) => Admin = "select user_id, name, email from members where org_id = $1 and role = 60 and status in (1, 2) order by id limit 20";
     OTHER_ADMINS: (OrgId, MemberId) => (i64,) =
         "select count(*) from members m join users u on u.id = m.user_id and u.state = 1
          where m.org_id = $1 and m.role = 60 and m.status in (1, 2) and m.expires_at is null and m.id <> $2";
@@ -261,6 +274,10 @@ pub(super) fn ask_counts(org: OrgId) -> Ask<(OrgId,), CountRow> {
 /// The organization's seats; none when it has no limit.
 pub(super) async fn find_seats(db: &mut impl Read, org: OrgId) -> Result<Option<Seats>> {
     db.opt(SEATS, (org,)).await
+}
+/// The Org Admins of an organization who can act, those who came first on top: whom one asks, and who is told.
+pub async fn administrators(db: &mut impl Read, org: OrgId) -> Result<Vec<Admin>> {
+    db.all(ADMINS, (org,)).await
 }
 /// How many other Org Admins act without an end date.
 pub(super) async fn count_other_admins(db: &mut impl Read, org: OrgId, but: MemberId) -> Result<i64> {

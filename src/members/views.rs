@@ -928,6 +928,8 @@ pub struct Show {
     pub limits: Option<limits::views::Panel>,
     /// The member's own API keys; none for whom they are not shown.
     pub keys: Option<keys::views::MemberCard>,
+    /// What the member has used; none for whom it is not shown.
+    pub usage_href: Option<String>,
     /// The whole record.
     pub audit_href: String,
     /// The version that an act refers to.
@@ -1041,6 +1043,9 @@ impl Show {
             activity,
             limits,
             keys,
+            usage_href: by
+                .may(Permission::UsageRead)
+                .then(|| by.path(&format!("/members/{}/usage", member.id))),
             audit_href: by.path("/audit"),
             version: member.version,
         }

@@ -5,6 +5,8 @@
 pub enum Section {
     /// The person's own memberships.
     Access,
+    /// What is used.
+    Usage,
     /// Invitations that the person sent.
     Invitations,
     /// The person's account.
@@ -13,12 +15,13 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of the page.
-    pub const ALL: [Self; 3] = [Self::Access, Self::Invitations, Self::Security];
+    pub const ALL: [Self; 4] = [Self::Access, Self::Usage, Self::Invitations, Self::Security];
 
     /// The heading.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Access => "Your access",
+            Self::Usage => "Usage",
             Self::Invitations => "Invitations you sent",
             Self::Security => "Security",
         }
@@ -27,6 +30,7 @@ impl Section {
     pub const fn purpose(self) -> &'static str {
         match self {
             Self::Access => "What others change about your memberships, and what ends by itself.",
+            Self::Usage => "How much is used of a limit, or at all, once for each day or month.",
             Self::Invitations => "What became of them.",
             Self::Security => "These mails are always sent, because somebody in your account could switch them off.",
         }
@@ -53,15 +57,27 @@ pub enum Kind {
     PasswordChanged = 7,
     /// An API key of theirs, or one that they care for, ends soon.
     KeyExpiring = 20,
+    /// They have come near a limit of theirs, or used it up.
+    LimitNear = 21,
+    /// Somebody of an organization that they administer has used up a limit.
+    LimitReached = 22,
+    /// They, or somebody of an organization that they administer, use far more than usual.
+    UsageSpike = 23,
+    /// Members of an organization that they administer used nothing in a month.
+    UsageUnused = 24,
 }
 
 impl Kind {
     /// All of them, in the order of the page of preferences.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Added,
         Self::RoleChanged,
         Self::AccessChanged,
         Self::KeyExpiring,
+        Self::LimitNear,
+        Self::LimitReached,
+        Self::UsageSpike,
+        Self::UsageUnused,
         Self::InvitationAccepted,
         Self::InvitationBounced,
         Self::NewSignIn,
@@ -79,6 +95,10 @@ impl Kind {
             Self::NewSignIn => "security.sign_in",
             Self::PasswordChanged => "security.password",
             Self::KeyExpiring => "key.expiring",
+            Self::LimitNear => "usage.limit",
+            Self::LimitReached => "usage.member_limit",
+            Self::UsageSpike => "usage.spike",
+            Self::UsageUnused => "usage.zero",
         }
     }
     /// The words of the page of preferences.
@@ -92,12 +112,17 @@ impl Kind {
             Self::NewSignIn => "Sign-in from a new device",
             Self::PasswordChanged => "Your password was changed",
             Self::KeyExpiring => "An API key of yours, or of a group you lead, expires soon",
+            Self::LimitNear => "A limit of yours is nearly used up, or all of it",
+            Self::LimitReached => "A member of your organization has used up a limit",
+            Self::UsageSpike => "Far more is used in a day than usual",
+            Self::UsageUnused => "Members of your organization used nothing in a month",
         }
     }
     /// The part of the page that it stands in.
     pub const fn section(self) -> Section {
         match self {
             Self::Added | Self::RoleChanged | Self::AccessChanged | Self::KeyExpiring => Section::Access,
+            Self::LimitNear | Self::LimitReached | Self::UsageSpike | Self::UsageUnused => Section::Usage,
             Self::InvitationAccepted | Self::InvitationBounced => Section::Invitations,
             Self::NewSignIn | Self::PasswordChanged => Section::Security,
         }
@@ -109,7 +134,10 @@ impl Kind {
             Self::RoleChanged => "shield-check",
             Self::AccessChanged => "user",
             Self::InvitationAccepted => "user-round-check",
-            Self::InvitationBounced => "triangle-alert",
+            Self::InvitationBounced | Self::LimitReached => "triangle-alert",
+            Self::LimitNear => "gauge",
+            Self::UsageSpike => "zap",
+            Self::UsageUnused => "moon",
             Self::NewSignIn => "log-in",
             Self::PasswordChanged | Self::KeyExpiring => "key-round",
         }

@@ -85,6 +85,12 @@ pub(crate) fn org_around<P: Right>(
     let more = places.len() > store::SWITCHER;
     places.truncate(store::SWITCHER);
     let pending = if by.may(Permission::InviteCreate) { pending } else { 0 };
+    // Whoever may not read the organization's reads their own.
+    let usage = if by.may(Permission::UsageRead) {
+        "/usage"
+    } else {
+        "/usage/mine"
+    };
     let links = [
         (Tab::Members, "/members", by.may(Permission::MemberRead), None),
         (
@@ -95,6 +101,12 @@ pub(crate) fn org_around<P: Right>(
         ),
         (Tab::Groups, "/groups", by.may(Permission::MemberRead), None),
         (Tab::Keys, "/keys", by.may(Permission::KeyManage), None),
+        (
+            Tab::Usage,
+            usage,
+            by.may(Permission::UsageRead) || by.may(Permission::LimitRequest),
+            None,
+        ),
         (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
         (Tab::Roles, "/roles", by.may(Permission::RoleRead), None),
         (Tab::Settings, "/settings", by.may(Permission::SettingsRead), None),

@@ -54,7 +54,7 @@ sql! {
     // One statement for three questions: a hop between threads costs more than any of the three.
     OWN_AROUND: (UserId, OrgId, String, Timestamp) => Around =
         "with p as (select o.id, o.slug, o.name, o.name_key, m.role, m.is_primary from members m join orgs o on o.id = m.org_id
-                    where m.user_id = $1 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, o.id limit 9)
+                    where m.user_id = $1 and m.status < 5 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, o.id limit 9)
          select p.id, p.slug, p.name, p.role, p.is_primary,
                 (select count(*) from (select 1 from invitations where org_id = $2 and state = 1 and (expires_at is null or expires_at > $4) limit 1000) as open_ones) as pending,
                 (select count(*) from invitations where email_key = $3 and state = 1 and (expires_at is null or expires_at > $4)) as waiting,
@@ -70,13 +70,13 @@ sql! {
          from (select 1 as n) as one left join p on true order by p.name_key, p.id";
     OWN_PLACES: (UserId) => Place =
         "select o.id, o.slug, o.name, m.role, m.is_primary from members m join orgs o on o.id = m.org_id
-         where m.user_id = $1 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, o.id limit 9";
+         where m.user_id = $1 and m.status < 5 and m.status in (1, 2) and o.state = 1 order by m.is_primary desc, o.name_key, o.id limit 9";
     ALL_PLACES: (UserId) => Place =
         "select o.id, o.slug, o.name, m.role, m.is_primary from orgs o left join members m on m.org_id = o.id and m.user_id = $1 and m.status < 5
          where o.state = 1 order by o.name_key, o.id limit 9";
     FIND_OWN: (UserId, String) => Place =
         "select o.id, o.slug, o.name, m.role, m.is_primary from members m join orgs o on o.id = m.org_id
-         where m.user_id = $1 and m.status in (1, 2) and o.state = 1 and o.name_key like $2 order by o.name_key, o.id limit 50";
+         where m.user_id = $1 and m.status < 5 and m.status in (1, 2) and o.state = 1 and o.name_key like $2 order by o.name_key, o.id limit 50";
     FIND_ALL: (UserId, String) => Place =
         "select o.id, o.slug, o.name, m.role, m.is_primary from orgs o left join members m on m.org_id = o.id and m.user_id = $1 and m.status < 5
          where o.state = 1 and o.name_key like $2 order by o.name_key, o.id limit 50";

@@ -31,6 +31,12 @@ pub fn url(name: &str) -> &'static str {
         .map_or("/static/missing", |&at| ASSETS.files[at].url.as_str())
 }
 
+/// The text of a file of `static`, by its plain name; none for what is no text or not there.
+pub fn text(name: &str) -> Option<&'static str> {
+    let &at = ASSETS.by_name.get(name)?;
+    std::str::from_utf8(&ASSETS.files[at].bytes).ok()
+}
+
 /// Answers `GET /static/{file:.*}` with the embedded file, or 404 where the name does not carry the right hash.
 pub async fn serve(file: web::Path<String>, request: HttpRequest) -> HttpResponse {
     let Some(asset) = ASSETS.by_path.get(file.as_str()).map(|&at| &ASSETS.files[at]) else {

@@ -106,6 +106,34 @@ pub struct TabLink {
     pub current: bool,
 }
 
+/// How much of an amount is used, as a bar and in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meter {
+    /// The whole, in micro-credits.
+    pub max: i64,
+    /// From where on little is left.
+    pub low: i64,
+    /// From where on nothing is left.
+    pub high: i64,
+    /// How much is used, at most the whole.
+    pub value: i64,
+    /// All of it in words.
+    pub words: String,
+}
+
+impl Meter {
+    /// The bar of an amount; none when there is no whole.
+    pub fn of(used: i64, whole: i64, words: String) -> Option<Self> {
+        (whole > 0).then(|| Self {
+            max: whole,
+            low: whole / 5 * 4,
+            high: whole.saturating_sub(1),
+            value: used.clamp(0, whole),
+            words,
+        })
+    }
+}
+
 /// The parts of an organization.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tab {

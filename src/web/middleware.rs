@@ -27,11 +27,12 @@ use super::{
     locale::Locale,
     request::{Ctx, Hx, NewCookies, Trace, client_ip},
     respond::Refusal,
-    routes::{Needs, PANICKED},
+    routes::{Kind, Needs, PANICKED},
     spool,
 };
 use crate::{
     access::{Explanation, Person, session},
+    api::Problem,
     app::App,
     error::Error,
     secret,
@@ -98,6 +99,10 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
         return;
     }
     let refusal = response.response().extensions().get::<Refusal>().cloned();
+    let problem = response.response_mut().extensions_mut().remove::<Problem>();
+    if let Some(Problem(document)) = problem {
+        return write_problem(response, refusal.as_ref(), document);
+    }
     // An error of the framework (a body that is too large, a segment that does not parse) has no refusal of ours.
     let refusal = match refusal {
         Some(refusal) => refusal,
@@ -135,8 +140,9 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let wants_json = accept.contains("application/json") || accept.contains("application/problem+json");
-    let mut made = if refusal.sign_in {
+    let wants_json =
+        is_machine(req.path()) || accept.contains("application/json") || accept.contains("application/problem+json");
+    let mut made = if refusal.sign_in && !is_machine(req.path()) {
         let next = if req.method() == Method::GET {
             req.uri().path_and_query().map_or("/", |path| path.as_str())
         } else {
@@ -164,6 +170,8 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
             .content_type("text/html; charset=utf-8")
             .insert_header(("hx-reswap", "none"))
             .body(body)
+    } else if is_authzen(req.path()) {
+        HttpResponse::build(status_of(&refusal)).json(&refusal.text)
     } else if wants_json {
         let body = serde_json::json!({ "type": "about:blank", "title": title(refusal.status), "status": refusal.status, "detail": refusal.text, "request_id": trace.request_id });
         HttpResponse::build(status_of(&refusal))
@@ -186,6 +194,37 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
         made.headers_mut().append(header::SET_COOKIE, cookie);
     }
     *response.response_mut() = made;
+}
+
+/// Whether an address is one that machines ask.
+fn is_machine(path: &str) -> bool {
+    ["/api/", "/access/", "/authz/", "/oauth/"]
+        .iter()
+        .any(|start| path.starts_with(start))
+}
+
+/// Whether an address belongs to the AuthZEN API, whose errors are texts and whose requests may have an id of the caller's.
+fn is_authzen(path: &str) -> bool {
+    path.starts_with("/access/")
+}
+
+/// Writes the document of a refusal, with the id by which an operator finds the request in the log.
+fn write_problem(response: &mut ServiceResponse<BoxBody>, refusal: Option<&Refusal>, mut document: serde_json::Value) {
+    let request_id = Trace::of(response.request()).request_id;
+    if let Some(inner) = refusal.and_then(|refusal| refusal.inner.as_deref()) {
+        tracing::error!(request = %request_id, error = %inner, "a request failed");
+    }
+    let (media, body) = if is_authzen(response.request().path()) {
+        ("application/json", document["detail"].to_string())
+    } else {
+        document["request_id"] = request_id.into();
+        ("application/problem+json", document.to_string())
+    };
+    let answer = response.response_mut();
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    *answer = std::mem::replace(answer, HttpResponse::new(StatusCode::OK)).set_body(BoxBody::new(body));
 }
 
 fn is_plain_text(response: &ServiceResponse<BoxBody>) -> bool {
@@ -293,13 +332,25 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str) {
     let req = response.request().clone();
     let new_cookies = NewCookies::of(&req);
+    // AuthZEN wants the caller's own id back, whatever the answer is; the log has ours.
+    let echoed = req.headers().get("x-request-id").filter(|_| is_authzen(req.path()));
+    // A page that carries its style says so itself.
+    let has_policy = response.headers().contains_key("content-security-policy");
     let list = response.headers_mut();
+    let own_id = HeaderName::from_static("x-request-id");
+    if let Some(id) = echoed {
+        list.insert(own_id, id.clone());
+    } else if let Ok(id) = HeaderValue::from_str(request_id) {
+        list.insert(own_id, id);
+    }
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             list.insert(HeaderName::from_static(name), value);
         }
     };
-    set("content-security-policy", CSP);
+    if !has_policy {
+        set("content-security-policy", CSP);
+    }
     set("x-content-type-options", "nosniff");
     set("x-frame-options", "DENY");
     set("cross-origin-opener-policy", "same-origin");
@@ -316,7 +367,6 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str)
         "referrer-policy",
         if holds_token { "no-referrer" } else { "same-origin" },
     );
-    set("x-request-id", request_id);
     if app.settings.is_https() {
         set(
             "strict-transport-security",
@@ -403,17 +453,24 @@ async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<By
     if req.get_session().contains_key(session::UNAVAILABLE) {
         return Err(Error::Busy);
     }
-    forget_dead_cookie(req, app);
+    let route = req
+        .match_pattern()
+        .and_then(|pattern| app.table.find(req.method(), &pattern));
+    // A proxy that asks passes on the cookies of the application's own users, and hands them what it is answered.
+    if route.is_none_or(|route| route.kind != Kind::Api) {
+        forget_dead_cookie(req, app);
+    }
     if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(BytesMut::new());
     }
     // What no route takes is refused by the router (404, 405) without reading what was sent.
-    let Some(route) = req
-        .match_pattern()
-        .and_then(|pattern| app.table.find(req.method(), &pattern))
-    else {
+    let Some(route) = route else {
         return Ok(BytesMut::new());
     };
+    if route.kind == Kind::Api {
+        // A key in a header is sent by no browser of itself, so nothing can be forged across sites.
+        return read_within(req, app, sent, route.body).await;
+    }
     if !csrf::is_same_origin(req.request(), app) {
         return Err(Error::CrossSite);
     }
@@ -424,13 +481,18 @@ async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<By
     if route.spools {
         return spool(req, app, sent, route).await;
     }
-    let body = tokio::time::timeout(app.settings.body_timeout, read_body(req, sent, route.body))
-        .await
-        .map_err(|_| Error::TooSlow)??;
+    let body = read_within(req, app, sent, route.body).await?;
     if !csrf::has_token(req.request(), app, &body, route.needs == Needs::Nothing).await {
         return Err(Error::CrossSite);
     }
     Ok(body)
+}
+
+/// The body of a request, within the route's limit and the deadline.
+async fn read_within(req: &ServiceRequest, app: &App, sent: &mut Payload, limit: usize) -> Result<BytesMut, Error> {
+    tokio::time::timeout(app.settings.body_timeout, read_body(req, sent, limit))
+        .await
+        .map_err(|_| Error::TooSlow)?
 }
 
 /// The body of a route whose files go to disk: the form waits beside the request, and nothing is left of the body. It may take

@@ -15,6 +15,7 @@ use crate::{
     access::{GroupDuty, Permission},
     audit::Action,
     error::Error,
+    keys::scope::Duty,
 };
 
 /// What answers.
@@ -28,6 +29,8 @@ pub enum Kind {
     Asset,
     /// A probe for operators.
     Probe,
+    /// JSON for machines: no cookies, no forms, problem+json for whatever is refused.
+    Api,
 }
 
 /// What the caller needs.
@@ -43,6 +46,8 @@ pub enum Needs {
     InGroup(GroupDuty),
     /// A permission over the enterprise.
     Enterprise(Permission),
+    /// An API key that may come in, with a scope of its own where one is named.
+    Key(Option<Duty>),
 }
 
 /// Which object the path names, beside the organization.
@@ -237,6 +242,17 @@ where
     route(Method::POST, path, handler)
 }
 
+/// A route of any method, for those who ask with the method of somebody else's request.
+pub fn any<F, Args>(method: Method, path: &'static str, handler: F) -> Route
+where
+    F: Handler<Args> + Send + Sync,
+    Args: Taken,
+    F::Output: Responder + 'static,
+    F::Future: 'static,
+{
+    route(method, path, handler)
+}
+
 /// A route that deletes something, for htmx; each has a POST twin.
 pub fn delete<F, Args>(path: &'static str, handler: F) -> Route
 where
@@ -272,6 +288,18 @@ impl Route {
     pub fn enterprise(mut self, permission: Permission) -> Self {
         self.needs = Needs::Enterprise(permission);
         self
+    }
+    /// Speaks with machines, and lets its handler find out who asks.
+    #[must_use]
+    pub fn api(mut self) -> Self {
+        self.kind = Kind::Api;
+        self
+    }
+    /// Speaks with machines that come with an API key.
+    #[must_use]
+    pub fn key(mut self, duty: Option<Duty>) -> Self {
+        self.needs = Needs::Key(duty);
+        self.api()
     }
     /// Is about an object that the path names.
     #[must_use]

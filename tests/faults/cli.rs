@@ -1,6 +1,6 @@
 //! The commands of an operator as a shell sees them: words and exit codes.
 
-use std::{fs, process::Output};
+use std::{fmt::Write as _, fs, process::Output};
 
 use muster::{access::Role, members::member};
 
@@ -357,4 +357,66 @@ async fn fault_cli_two_programs_on_one_folder_do_no_harm() {
     assert_eq!(code, 78);
     assert_eq!(first.anonymous().get("/readyz").await.status, 200);
     assert_eq!(first.stop().code, Some(0));
+}
+
+/// B-62: a history is brought along once, whatever is wrong in it is told by its line, and all sums are what the ledger says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b_62_usage_of_the_past_is_imported_once() {
+    let house = House::new();
+    let portal = house.open().await;
+    let acme = portal.org("Acme").await;
+    let ben = portal.member(&acme, Role::Developer, "ben").await;
+    portal.app.metering.close().await;
+    portal.close().await;
+    let file = house.scratch.path().join("history.csv");
+    let mut text = "time,subject,credits,type,flow\n".to_owned();
+    for day in 1..=28 {
+        writeln!(text, "2025-02-{day:02}T09:30:00Z,ben@acme.example,1.5,flow.run,nightly").expect("a line");
+    }
+    text.push_str("2025-02-30T09:30:00Z,ben@acme.example,1,flow.run,\n");
+    text.push_str("2025-03-01T09:30:00Z,nobody@acme.example,1,flow.run,\n");
+    text.push_str("2025-03-01T09:30:00Z,ben@acme.example,a lot,flow.run,\n");
+    text.push_str("2999-03-01T09:30:00Z,ben@acme.example,1,flow.run,\n");
+    std::fs::write(&file, text).expect("a file");
+    let path = file.to_str().expect("a path");
+    let looked = house.run(&["usage", "import", path, "--organization", "acme", "--dry-run"]);
+    let words = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(
+        words.contains("28 lines can be booked, 0 lines booked before, 4 lines wrong."),
+        "{words}"
+    );
+    let first = house.run(&["usage", "import", path, "--organization", "acme"]);
+    let (words, errors) = (
+        String::from_utf8_lossy(&first.stdout).into_owned(),
+        String::from_utf8_lossy(&first.stderr).into_owned(),
+    );
+    assert!(
+        words.contains("28 lines booked, 0 lines booked before, 4 lines wrong."),
+        "{words}{errors}"
+    );
+    for what in ["Line 30: time", "Line 31: subject", "Line 32: ", "Line 33: time"] {
+        assert!(errors.contains(what), "{what}: {errors}");
+    }
+    assert_eq!(first.status.code(), Some(1), "some lines were wrong");
+    let again = house.run(&["usage", "import", path, "--organization", "acme"]);
+    let words = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(words.contains("0 lines booked, 28 lines booked before"), "{words}");
+    let verified = house.run(&["metering", "verify"]);
+    let words = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success() && words.contains("of 28 events"), "{words}");
+    let portal = house.open().await;
+    let sum: i64 = portal
+        .ask("select cast(sum(occurred) as integer) from usage_months where scope = 3")
+        .await;
+    assert_eq!(sum, 42_000_000);
+    assert_eq!(
+        portal
+            .ask::<i64>("select count(distinct scope_id) from usage_months where scope = 3")
+            .await,
+        1
+    );
+    let member: i64 = portal
+        .ask("select max(scope_id) from usage_months where scope = 3")
+        .await;
+    assert_eq!(member, ben.member.expect("a member").raw());
 }

@@ -22,5 +22,7 @@ mod kill;
 mod locked;
 mod mail;
 mod migration;
+mod proxies;
+mod rig;
 mod stop;
 mod support;

@@ -9,7 +9,7 @@ use muster::{
     },
     groups,
     ids::{GroupId, KeyId, MemberId},
-    keys::{self, Bearer, Kind, Presented, Stop, find_by_hash, touch},
+    keys::{self, Bearer, Kind, Presented, Standing, find_by_hash, touch},
     members::{
         mass::{self, Pause},
         member,
@@ -67,9 +67,10 @@ async fn bearer(portal: &Portal, key: &str) -> Option<Bearer> {
 }
 
 /// Why a key does not work now; `Err` when nobody knows it.
-async fn stop(portal: &Portal, key: &str) -> Result<Option<Stop>, ()> {
+async fn stop(portal: &Portal, key: &str) -> Result<Option<Standing>, ()> {
     let bearer = bearer(portal, key).await.ok_or(())?;
-    Ok(bearer.stop(portal.clock.now()))
+    let standing = bearer.standing(portal.clock.now());
+    Ok((standing != Standing::Active).then_some(standing))
 }
 
 fn form<'a>(name: &'a str, owner: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -100,6 +101,27 @@ async fn make_own(by: &Client, org: &Org, name: &str) -> (String, String) {
     let fields = [("name", name), ("scope", "api.call"), ("expiry", "90")];
     let answer = by.post(&org.path("/keys/own"), &fields).await;
     (shown(&answer), id_of(&answer))
+}
+
+/// Makes a service account with a key of these scopes; the key in plain text.
+pub async fn service_key(by: &Someone, org: &Org, scopes: &str) -> String {
+    static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
+    let name = format!("service {}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let there = by
+        .post(&org.path("/keys/services"), &[("name", &name)])
+        .await
+        .redirects_to(&org.path("/keys/services"));
+    let owner = format!("service:{}", there.rsplit('/').next().expect("an id"));
+    let mut fields = vec![("name", "gate"), ("owner", &owner), ("expiry", "90")];
+    fields.extend(scopes.split(' ').map(|scope| ("scope", scope)));
+    shown(&by.post(&org.path("/keys"), &fields).await)
+}
+
+/// Makes a key of the caller's own with these scopes; in plain text.
+pub async fn own_key(by: &Someone, org: &Org, scopes: &str) -> String {
+    let mut fields = vec![("name", "own"), ("expiry", "90")];
+    fields.extend(scopes.split(' ').map(|scope| ("scope", scope)));
+    shown(&by.post(&org.path("/keys/own"), &fields).await)
 }
 
 async fn actions(portal: &Portal, org: &Org) -> Vec<String> {
@@ -180,7 +202,7 @@ async fn r_key_01_02_03_a_group_key_with_a_feature_is_shown_once() {
         [pair("batch", "on"), pair("model", "small"), pair("tokens", "32000")],
         "the default fills in"
     );
-    assert_eq!(found.stop(portal.clock.now()), None);
+    assert_eq!(found.standing(portal.clock.now()), Standing::Active);
     assert!(found.allowed().has("api.call") && !found.allowed().has("app.deploy"));
     let shown_to_ben = portal
         .number("select count(*) from members where context_at is not null")
@@ -255,7 +277,7 @@ async fn r_key_06_r_sta_01_02_a_first_personal_key_makes_a_member_active() {
     ben.post(&format!("{own}/revocation"), &[])
         .await
         .redirects_to("/me/keys");
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Revoked)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Revoked)));
 }
 
 #[actix_web::test]
@@ -411,7 +433,7 @@ async fn b_65_service_accounts_own_keys_that_belong_to_no_person() {
     ann.post(&format!("{there}/disablement"), &[])
         .await
         .redirects_to(&there);
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Service)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::WithService)));
     assert_eq!(
         ann.post(&org.path("/keys"), &fields).await.status,
         422,
@@ -465,11 +487,11 @@ async fn i_11_i_22_keys_follow_their_owner_at_once_and_only_those_come_back() {
     ann.post(&org.path(&format!("/keys/{id}/suspension")), &[])
         .await
         .redirects_to(&org.path("/keys"));
-    assert_eq!(stop(&portal, &paused).await, Ok(Some(Stop::Suspended)));
+    assert_eq!(stop(&portal, &paused).await, Ok(Some(Standing::Suspended)));
     for (state, back) in [("suspended", "active"), ("disabled", "restored")] {
         end(&portal, &org, &ben, state).await;
-        assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Owner)), "{state}");
-        assert_eq!(stop(&portal, &paused).await, Ok(Some(Stop::Suspended)));
+        assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::WithOwner)), "{state}");
+        assert_eq!(stop(&portal, &paused).await, Ok(Some(Standing::Suspended)));
         ann.get(&org.path("/keys"))
             .await
             .page(200)
@@ -479,7 +501,7 @@ async fn i_11_i_22_keys_follow_their_owner_at_once_and_only_those_come_back() {
         assert_eq!(stop(&portal, &key).await, Ok(None), "{back}");
         assert_eq!(
             stop(&portal, &paused).await,
-            Ok(Some(Stop::Suspended)),
+            Ok(Some(Standing::Suspended)),
             "a person's suspension stays"
         );
     }
@@ -488,7 +510,7 @@ async fn i_11_i_22_keys_follow_their_owner_at_once_and_only_those_come_back() {
         &format!("update users set state = 2 where id = {}", ben.user.raw()),
     )
     .await;
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Account)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Account)));
     raw(
         &portal.app.db,
         &format!("update users set state = 1 where id = {}", ben.user.raw()),
@@ -499,7 +521,7 @@ async fn i_11_i_22_keys_follow_their_owner_at_once_and_only_those_come_back() {
         &format!("update orgs set state = 2 where id = {}", org.id.raw()),
     )
     .await;
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Archived)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Archived)));
     raw(
         &portal.app.db,
         &format!("update orgs set state = 1 where id = {}", org.id.raw()),
@@ -507,7 +529,7 @@ async fn i_11_i_22_keys_follow_their_owner_at_once_and_only_those_come_back() {
     .await;
     end(&portal, &org, &ben, "removed").await;
     for key in [&key, &paused] {
-        assert_eq!(stop(&portal, key).await, Ok(Some(Stop::Revoked)));
+        assert_eq!(stop(&portal, key).await, Ok(Some(Standing::Revoked)));
     }
     let told = actions(&portal, &org).await;
     let count = |name: &str| told.iter().filter(|action| *action == name).count();
@@ -528,7 +550,7 @@ async fn i_25_keys_follow_many_owners_as_they_follow_one() {
         ids.push(who.member.expect("a member"));
     }
     let now = portal.clock.now();
-    let state = async |expected: Option<Stop>| {
+    let state = async |expected: Option<Standing>| {
         for key in &keys {
             assert_eq!(stop(&portal, key).await, Ok(expected));
         }
@@ -538,7 +560,7 @@ async fn i_25_keys_follow_many_owners_as_they_follow_one() {
     let mut tx = portal.app.db.write().await.expect("a transaction");
     mass::suspend(&mut tx, &suspend, &wanted, now).await.expect("suspended");
     tx.commit().await.expect("a commit");
-    state(Some(Stop::Owner)).await;
+    state(Some(Standing::WithOwner)).await;
     let mut tx = portal.app.db.write().await.expect("a transaction");
     mass::activate(&mut tx, &suspend, &ids, now).await.expect("activated");
     tx.commit().await.expect("a commit");
@@ -549,12 +571,12 @@ async fn i_25_keys_follow_many_owners_as_they_follow_one() {
         .await
         .expect("disabled");
     tx.commit().await.expect("a commit");
-    assert_eq!(stop(&portal, &keys[0]).await, Ok(Some(Stop::Owner)));
+    assert_eq!(stop(&portal, &keys[0]).await, Ok(Some(Standing::WithOwner)));
     let manage = proof::<permission::MemberManage>(&portal, &org).await;
     let mut tx = portal.app.db.write().await.expect("a transaction");
     mass::remove(&mut tx, &manage, &ids, now).await.expect("removed");
     tx.commit().await.expect("a commit");
-    state(Some(Stop::Revoked)).await;
+    state(Some(Standing::Revoked)).await;
 }
 
 #[actix_web::test]
@@ -639,7 +661,7 @@ async fn b_19_ends_are_told_three_times_and_unused_keys_are_found() {
     assert_eq!(mail.subject, "An API key of Acme expires soon");
     assert!(mail.text.contains("laptop") && mail.link().contains("/keys/own/"));
     assert_eq!(portal.mails_to(&ann.email).await, 3, "whoever made a group's key");
-    assert_eq!(stop(&portal, &gate).await, Ok(Some(Stop::Expired)));
+    assert_eq!(stop(&portal, &gate).await, Ok(Some(Standing::Expired)));
 
     let ann = portal.sign_in(ann.user).await;
     let list = async |query: &str| ann.get(&org.path(&format!("/keys{query}"))).await.page(200);
@@ -783,7 +805,7 @@ async fn r_key_04_one_key_for_each_of_some_groups_and_many_states_at_once() {
         .await
         .redirects_to(&org.path("/keys"));
     for key in &keys {
-        assert_eq!(stop(&portal, key).await, Ok(Some(Stop::Suspended)));
+        assert_eq!(stop(&portal, key).await, Ok(Some(Standing::Suspended)));
     }
     let check = ann
         .post(&org.path("/keys/bulk/check"), &with("suspend"))
@@ -804,7 +826,7 @@ async fn r_key_04_one_key_for_each_of_some_groups_and_many_states_at_once() {
         .await
         .redirects_to(&org.path("/keys"));
     for key in &keys {
-        assert_eq!(stop(&portal, key).await, Ok(Some(Stop::Revoked)));
+        assert_eq!(stop(&portal, key).await, Ok(Some(Standing::Revoked)));
     }
     let told = actions(&portal, &org).await;
     let count = |name: &str| told.iter().filter(|action| *action == name).count();
@@ -835,7 +857,7 @@ async fn r_key_01_a_key_whose_group_is_gone_authorizes_nothing() {
     )
     .await
     .redirects_to(&org.path("/groups"));
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Homeless)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Homeless)));
     let there = org.path(&format!("/keys/{id}"));
     ann.get(&there)
         .await
@@ -950,7 +972,7 @@ async fn r_key_05_keys_are_managed_where_setting_up_asks_for_them() {
     ann.post(&org.path(&format!("/keys/{id}/revocation")), &[])
         .await
         .redirects_to(&org.path("/keys"));
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Revoked)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Revoked)));
     assert_eq!(
         ann.post(&org.path(&format!("/keys/{id}/suspension/end")), &[])
             .await
@@ -964,7 +986,7 @@ async fn r_key_05_keys_are_managed_where_setting_up_asks_for_them() {
             .status,
         303
     );
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Revoked)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Revoked)));
     let early = [
         ("name", "later"),
         ("owner", &format!("group:{team}")),
@@ -973,7 +995,7 @@ async fn r_key_05_keys_are_managed_where_setting_up_asks_for_them() {
         ("not_before", "2026-12-01"),
     ];
     let key = shown(&ann.post(&org.path("/keys"), &early).await);
-    assert_eq!(stop(&portal, &key).await, Ok(Some(Stop::Early)));
+    assert_eq!(stop(&portal, &key).await, Ok(Some(Standing::Early)));
     portal.clock.advance(DAY * 11);
     assert_eq!(
         stop(&portal, &key).await,

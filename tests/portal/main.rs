@@ -10,12 +10,15 @@
     reason = "a test that cannot go on says so"
 )]
 
+mod api;
 mod audit;
 mod auth;
+mod authzen;
 mod boundaries;
 mod bulk;
 mod demo;
 mod enterprise;
+mod forward;
 mod groups;
 mod guide;
 mod house;
@@ -25,8 +28,10 @@ mod keys;
 mod limits;
 mod matrix;
 mod members;
+mod metering;
 mod notifications;
 mod orgs;
+mod people;
 mod profile;
 mod raw;
 mod roles;
@@ -34,3 +39,4 @@ mod shell;
 mod store;
 mod subscription;
 mod support;
+mod usage;

@@ -22,7 +22,7 @@ use crate::{
         list::{self, Cursor},
         member,
     },
-    orgs, shell,
+    orgs, shell, usage,
     web::{
         form::{FieldErrors, Form, Query},
         layout::Tab,
@@ -71,6 +71,10 @@ pub async fn show(
         },
         limits: match (cares || limits::sees_all(by.can())) && shown.contains(&Card::Limits) {
             true => Some(limits::group_panel(&mut db, by.can(), id, &profile.name).await?),
+            false => None,
+        },
+        spend: match (cares || by.can().may(Permission::UsageRead)) && shown.contains(&Card::Spend) {
+            true => Some(usage::of_group(&mut db, by.can(), id, now).await?),
             false => None,
         },
         keys: match (cares || by.can().may(Permission::KeyManage)) && shown.contains(&Card::Keys) {

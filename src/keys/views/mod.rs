@@ -47,7 +47,12 @@ pub const fn standing_class(standing: Standing) -> &'static str {
         Standing::Active => "ok",
         Standing::Early => "",
         Standing::Expired | Standing::Revoked => "bad",
-        Standing::Suspended | Standing::WithOwner | Standing::WithService | Standing::Homeless => "warn",
+        Standing::Suspended
+        | Standing::Account
+        | Standing::Archived
+        | Standing::WithOwner
+        | Standing::WithService
+        | Standing::Homeless => "warn",
     }
 }
 
@@ -543,6 +548,8 @@ fn notice(key: &Key, standing: Standing, is_own: bool, zone: &Zone) -> String {
         Standing::Homeless => {
             "The group that it belonged to is gone. Edit the key and bind it to another group.".to_owned()
         }
+        Standing::Account => "The account of its owner is closed, and nothing of it acts.".to_owned(),
+        Standing::Archived => "Its organization is archived, where nothing authorizes.".to_owned(),
         Standing::Revoked => format!("Revoked{who}. This is final."),
     }
 }

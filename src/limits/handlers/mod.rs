@@ -79,6 +79,7 @@ async fn page_of<P: crate::access::Right>(
     Ok(Index {
         l: shell::org(app, ctx, by, "Limits", Tab::Limits).await?,
         path: by.path("/limits"),
+        alerts_href: by.path("/usage/alerts"),
         organization: org.name.clone(),
         without: (without.count > 0).then(|| without.words()),
         without_href: by.path("/members?limit=none"),

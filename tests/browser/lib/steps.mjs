@@ -134,6 +134,7 @@ export async function act(who, name, label) {
   if (!isDone) return;
   await expect(who.page.getByRole("status").filter({ hasText: name }).first()).toBeVisible();
   if (elsewhere) await openTab(who, "Members");
+  else await expect(actionsOf(who, name)).toBeFocused(); // the row is a new one, and the keyboard goes on from there
 }
 
 export async function entriesOf(who, name) {

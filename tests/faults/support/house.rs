@@ -16,7 +16,7 @@ use muster::{
     mail::outbox::Sender,
     secret::Keys,
 };
-use sqlx::ConnectOptions as _;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use super::{Portal, Server};
@@ -30,6 +30,8 @@ pub struct House {
     /// The program's port.
     pub port: u16,
     settings: Vec<(String, String)>,
+    /// The server's database, where it is not embedded.
+    postgres: Option<String>,
 }
 
 /// A port that nothing listens on, below those that the system gives away, so that it stays free over a restart.
@@ -72,7 +74,37 @@ impl House {
                 ("MUSTER_INVITES_PENDING".to_owned(), "1000000".to_owned()),
                 ("MUSTER_PASSWORD_COST".to_owned(), "small".to_owned()),
             ],
+            postgres: None,
         }
+    }
+
+    /// A house on a database of its own of the throw-away PostgreSQL that `scripts/test` has started.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the settings of a test run are no settings of Muster"
+    )]
+    pub async fn on_postgres() -> Self {
+        let server = std::env::var("MUSTER_TEST_POSTGRES").expect("MUSTER_TEST_POSTGRES names the throw-away server");
+        let name = format!("t_{}", data_encoding::HEXLOWER.encode(&muster::secret::random::<8>()));
+        let mut admin = sqlx::PgConnection::connect(&server)
+            .await
+            .expect("the test server answers");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}")))
+            .execute(&mut admin)
+            .await
+            .expect("a database is made");
+        let mut url = url::Url::parse(&server).expect("a URL");
+        url.set_path(&name);
+        let house = Self::new().set("MUSTER_DATABASE", url.as_str());
+        Self {
+            postgres: Some(url.to_string()),
+            ..house
+        }
+    }
+
+    /// Whether its database is a file of its own.
+    pub fn is_embedded(&self) -> bool {
+        self.postgres.is_none()
     }
 
     /// Sets an environment variable of the program.
@@ -105,9 +137,11 @@ impl House {
     pub async fn open(&self) -> Portal {
         let config = self.config();
         let keys = Keys::from_master(*config.master_key().expect("a key").expose());
-        let db = Db::open(&Options::Sqlite(self.database()))
-            .await
-            .expect("the database opens");
+        let options = match &self.postgres {
+            Some(url) => Options::Postgres(url.clone()),
+            None => Options::Sqlite(self.database()),
+        };
+        let db = Db::open(&options).await.expect("the database opens");
         db::migrate(&db).await.expect("migrations run");
         let settings = Settings::of(&config).expect("settings");
         let sender = Sender {

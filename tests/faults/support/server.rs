@@ -129,8 +129,18 @@ impl Server {
 
     /// Ends it as a power cut ends it.
     pub fn kill(&mut self) {
+        self.kill_traced();
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
+    }
+
+    /// Kills what a tracer has started: it would go on without the tracer.
+    fn kill_traced(&self) {
+        let id = self.child.id();
+        let started = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        for child in started.split_whitespace() {
+            let _ = Command::new("kill").args(["-KILL", child]).status();
+        }
     }
 
     /// Asks it to stop and waits; what it did is in the log.
@@ -175,6 +185,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.kill_traced();
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

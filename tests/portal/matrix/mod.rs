@@ -3,6 +3,7 @@
 //! The cells are made of the route table, the expected answers by the rule in [`rules`]. Refused cells and all reads run on one
 //! world that must not change; what is allowed to change something runs on a [`stage`] of its own.
 
+mod machines;
 mod rules;
 mod stage;
 mod world;
@@ -16,7 +17,7 @@ use muster::{
 };
 use reqwest::Method;
 
-use crate::support::{assert_headers, changes, header_faults, texts};
+use crate::support::{assert_headers, changes, header_faults, is_long, texts};
 use rules::{Expect, Place, Standing, Thing, expected};
 use world::{Caller, Seen, World, build, path, send};
 
@@ -49,6 +50,9 @@ fn is_read(route: &Route) -> bool {
 fn cells(world: &World) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (number, route) in world.declared.iter().enumerate() {
+        if route.kind == Kind::Api {
+            continue; // keys are asked by `machines`
+        }
         let places: &[Place] = match route.path.contains("{org}") {
             true => &[Place::Own, Place::Foreign, Place::Missing],
             false => &[Place::Own],
@@ -339,7 +343,9 @@ async fn cve_c32_matrix_in_parallel() {
     let stride = (length / 2..=length * 2)
         .find(|stride| gcd(*stride, length) == 1)
         .expect("a stride");
-    cells = (0..length)
+    // A quarter of them, well mixed, is a crowd; with MUSTER_LONG=1 everybody comes.
+    let asked = if is_long() { length } else { length / 4 };
+    cells = (0..asked)
         .map(|number| cells[number * stride % length].clone())
         .collect();
     let started = Instant::now();
@@ -354,7 +360,7 @@ async fn cve_c32_matrix_in_parallel() {
         })
         .collect();
     println!(
-        "matrix: {length} cells, 64 at a time, in {:.1} s",
+        "matrix: {asked} cells, 64 at a time, in {:.1} s",
         started.elapsed().as_secs_f64()
     );
     show(wrong);
@@ -486,7 +492,7 @@ async fn cve_c33_csrf_on_every_mutating_route() {
     let mut wrong = Vec::new();
     let mut asked = 0;
     for route in &world.declared {
-        if is_read(route) {
+        if is_read(route) || route.kind == Kind::Api {
             continue;
         }
         let caller = world.caller(if route.needs == Needs::Nothing {

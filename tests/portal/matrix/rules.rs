@@ -166,6 +166,7 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
     };
     match route.needs {
         Needs::Nothing | Needs::SignIn => {}
+        Needs::Key(_) => unreachable!("a person asks no route for keys"),
         Needs::InOrg(_) | Needs::InGroup(_) if !knows => return Expect::NoPlace,
         Needs::InOrg(permission) if !permitted(permission) => return Expect::Denied,
         Needs::InOrg(_) => {}

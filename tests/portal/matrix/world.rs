@@ -907,6 +907,11 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Token => ("{token}", pick(&site.link, "", format!("mst_inv_{}", "A".repeat(43)))),
     };
     let mut path = pattern.replace("{org}", slug).replace("{file:.*}", &world.asset);
+    // Of machines' addresses; `machines` asks them with keys.
+    path = path
+        .replace("{reservation}", "rsv_0000000000000")
+        .replace("{permission}", "api.call")
+        .replace("{path:.*}", "v1/chat");
     if target == Target::GroupMember {
         path = path.replace("{group}", &group());
     }

@@ -1,0 +1,358 @@
+//! AuthZEN Authorization API 1.0: evaluation, evaluations and discovery (STANDARDS section 5). An evaluation never spends.
+//!
+//! Properties say what ids alone cannot: `subject.properties.key_id` the key that somebody comes with, `resource.properties.feature` a
+//! feature that the resource needs beside the action, `action.properties.cost_micro` what the action costs. All others are left alone.
+
+use std::net::IpAddr;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::CONTENT_TYPE},
+    web::{Bytes, Data},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Credits,
+    machine::Machine,
+    problem::{Fault, instant},
+    resource::{self, Place},
+    subject::{self, Kind},
+};
+use crate::{
+    access::{Permission, permissions},
+    app::App,
+    error::Error,
+    gate::{Ask, Denial, Reason, Verdict, Who},
+};
+
+/// The most evaluations of one request.
+const MOST: usize = 1_000;
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// Where everything is (section 9 of the specification).
+pub async fn configuration(app: Data<App>) -> HttpResponse {
+    let at = |path: &str| app.settings.link(path);
+    HttpResponse::Ok().json(json!({
+        "policy_decision_point": at(""),
+        "access_evaluation_endpoint": at("/access/v1/evaluation"),
+        "access_evaluations_endpoint": at("/access/v1/evaluations"),
+        "search_subject_endpoint": at("/access/v1/search/subject"),
+        "search_resource_endpoint": at("/access/v1/search/resource"),
+        "search_action_endpoint": at("/access/v1/search/action"),
+    }))
+}
+
+/// What cannot be understood of a request, in words.
+pub(super) struct Bad(pub String);
+
+/// Why there is no answer.
+pub(super) enum Failure {
+    /// The request cannot be understood.
+    Bad(Bad),
+    /// Something of ours refuses.
+    Error(Error),
+}
+
+impl From<Bad> for Failure {
+    fn from(bad: Bad) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// An answer; the specification wants an error's message as a text.
+pub(super) fn answer(outcome: Result<Value, Failure>) -> Result<HttpResponse, Fault> {
+    match outcome {
+        Ok(document) => Ok(HttpResponse::Ok().json(document)),
+        Err(Failure::Bad(Bad(text))) => Ok(HttpResponse::build(StatusCode::BAD_REQUEST).json(text)),
+        Err(Failure::Error(error)) => Err(error.into()),
+    }
+}
+
+/// The object that a body holds.
+pub(super) fn read(req: &HttpRequest, body: &[u8]) -> Result<Object, Bad> {
+    let media = req
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        return Err(Bad("send application/json".to_owned()));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(request)) => Ok(request),
+        Ok(_) => Err(Bad("the body is not a JSON object".to_owned())),
+        Err(error) => Err(Bad(format!("the body is not JSON: {error}"))),
+    }
+}
+
+/// One question of a request: what it says itself goes before what the whole request says.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    own: Option<&'a Object>,
+    whole: &'a Object,
+}
+
+impl<'a> Asked<'a> {
+    /// A request that is one question.
+    pub(super) const fn alone(whole: &'a Object) -> Self {
+        Self { own: None, whole }
+    }
+    fn get(self, name: &str) -> Option<&'a Value> {
+        self.own.and_then(|own| own.get(name)).or_else(|| self.whole.get(name))
+    }
+    /// A required object with required texts.
+    pub(super) fn part(self, name: &str, needed: &[&str]) -> Result<&'a Object, Bad> {
+        let Some(value) = self.get(name) else {
+            return Err(Bad(format!("{name} is missing")));
+        };
+        let Some(object) = value.as_object() else {
+            return Err(Bad(format!("{name} is not an object")));
+        };
+        for field in needed {
+            match object.get(*field) {
+                Some(Value::String(text)) if !text.is_empty() => {}
+                Some(_) => return Err(Bad(format!("{name}.{field} is not a text"))),
+                None => return Err(Bad(format!("{name}.{field} is missing"))),
+            }
+        }
+        if object.get("properties").is_some_and(|value| !value.is_object()) {
+            return Err(Bad(format!("{name}.properties is not an object")));
+        }
+        Ok(object)
+    }
+    /// The circumstances, where they are told.
+    pub(super) fn context(self) -> Result<Option<&'a Object>, Bad> {
+        match self.get("context") {
+            None => Ok(None),
+            Some(Value::Object(context)) => Ok(Some(context)),
+            Some(_) => Err(Bad("context is not an object".to_owned())),
+        }
+    }
+}
+
+/// A text of an object.
+pub(super) fn text<'a>(object: &'a Object, field: &str) -> &'a str {
+    object.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn property<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
+    object.get("properties").and_then(|properties| properties.get(name))
+}
+
+/// A property that is a text, where there is one.
+fn text_property<'a>(object: &'a Object, part: &str, name: &str) -> Result<Option<&'a str>, Bad> {
+    match property(object, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Bad(format!("{part}.properties.{name} is not a text"))),
+    }
+}
+
+/// Whom a question is about, as it says.
+pub(super) struct Named<'a> {
+    kind: Option<Kind>,
+    id: &'a str,
+    key: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads a subject with its id.
+    pub(super) fn read(asked: Asked<'a>) -> Result<Self, Bad> {
+        let subject = asked.part("subject", &["type", "id"])?;
+        Ok(Self {
+            kind: Kind::find(text(subject, "type")),
+            id: text(subject, "id"),
+            key: text_property(subject, "subject", "key_id")?,
+        })
+    }
+    /// Finds them; nobody of a type that Muster does not know.
+    pub(super) async fn find(&self, app: &App, machine: &Machine) -> Result<Option<Who>, Error> {
+        match self.kind {
+            Some(kind) => subject::find_of(app, machine, kind, self.id, self.key).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// What is needed beside the name of an action.
+pub(super) struct Need {
+    feature: Option<String>,
+    ip: Option<IpAddr>,
+    cost: i64,
+}
+
+impl Need {
+    /// Reads what the parts of a question say; an action has a say only where it is known already.
+    pub(super) fn read(action: Option<&Object>, resource: &Object, context: Option<&Object>) -> Result<Self, Bad> {
+        let of_action = action.and_then(|action| property(action, "cost_micro"));
+        let of_context = context.and_then(|context| context.get("cost_micro"));
+        let cost = match (of_action, of_context) {
+            (None, None) => 0,
+            (Some(cost), _) | (None, Some(cost)) => cost
+                .as_i64()
+                .filter(|cost| *cost >= 0)
+                .ok_or_else(|| Bad("cost_micro is not a whole number of micro-credits".to_owned()))?,
+        };
+        let ip = match context.and_then(|context| context.get("ip")) {
+            None => None,
+            Some(ip) => Some(
+                ip.as_str()
+                    .and_then(|ip| ip.parse().ok())
+                    .ok_or_else(|| Bad("context.ip is not an IP address".to_owned()))?,
+            ),
+        };
+        Ok(Self {
+            feature: text_property(resource, "resource", "feature")?.map(ToOwned::to_owned),
+            ip,
+            cost,
+        })
+    }
+    /// Asks the gate about an action by its name: a permission, or else a feature.
+    pub(super) async fn check(&self, app: &App, who: &Who, name: &str) -> Result<Verdict, Error> {
+        let mut ask = Ask {
+            permission: None,
+            feature: self.feature.clone(),
+            ip: self.ip,
+            assurance: None,
+            cost: self.cost,
+        };
+        if Permission::find(name).is_some() || name.starts_with(permissions::HOST) {
+            ask.permission = Some(name.to_owned());
+        } else if let Some(other) = ask.feature.replace(name.to_owned()) {
+            // The gate asks for one feature at a time, and both are needed.
+            let first = Ask {
+                feature: Some(other),
+                ip: self.ip,
+                ..Ask::default()
+            };
+            if let Err(denial) = app.gate.admit(who, &first).await? {
+                return Ok(Verdict::Deny(denial));
+            }
+        }
+        app.gate.check(who, &ask).await
+    }
+}
+
+fn refusal(denial: &Denial, machine: &Machine) -> Value {
+    let mut context = json!({ "reason": denial.reason.key(), "detail": denial.detail });
+    if denial.reason == Reason::Limit {
+        let zone = machine.caller.plan.org.settings.zone();
+        if let Some(limit) = denial.binding() {
+            context["policy"] = json!(limit.name);
+            context["remaining"] = json!(Credits::from_micros(limit.remaining));
+            context["reset_at"] = json!(limit.reset_at.map(|at| instant(at, zone)));
+        }
+        context["contact"] = json!(denial.contact);
+    }
+    json!({ "decision": false, "context": context })
+}
+
+async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Value, Failure> {
+    let named = Named::read(asked)?;
+    let action = asked.part("action", &["name"])?;
+    let resource = asked.part("resource", &["type", "id"])?;
+    let need = Need::read(Some(action), resource, asked.context()?)?;
+    if resource::find(app, machine, text(resource, "type"), text(resource, "id")).await? == Place::Nowhere {
+        return Ok(json!({ "decision": false, "context": { "reason": "resource-unknown" } }));
+    }
+    let Some(who) = named.find(app, machine).await? else {
+        return Ok(refusal(&Denial::stranger(), machine));
+    };
+    Ok(match need.check(app, &who, text(action, "name")).await? {
+        Verdict::Allow { .. } => json!({ "decision": true }),
+        Verdict::Deny(denial) => refusal(&denial, machine),
+    })
+}
+
+/// One question.
+pub async fn evaluation(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    body: Bytes,
+) -> Result<HttpResponse, Fault> {
+    answer(match read(&req, &body) {
+        Ok(request) => evaluate(&app, &machine, Asked::alone(&request)).await,
+        Err(bad) => Err(bad.into()),
+    })
+}
+
+/// The decision after which the rest is not asked any more; none when everything is.
+fn stops_at(request: &Object) -> Result<Option<bool>, Bad> {
+    let options = match request.get("options") {
+        None => return Ok(None),
+        Some(options) => options
+            .as_object()
+            .ok_or_else(|| Bad("options is not an object".to_owned()))?,
+    };
+    match options.get("evaluations_semantic").map(Value::as_str) {
+        None | Some(Some("execute_all")) => Ok(None),
+        Some(Some("deny_on_first_deny")) => Ok(Some(false)),
+        Some(Some("permit_on_first_permit")) => Ok(Some(true)),
+        Some(_) => Err(Bad("options.evaluations_semantic is not one that is known".to_owned())),
+    }
+}
+
+async fn evaluate_all(app: &App, machine: &Machine, request: &Object) -> Result<Value, Failure> {
+    let entries = match request.get("evaluations") {
+        None => &[][..],
+        Some(Value::Array(entries)) => entries.as_slice(),
+        Some(_) => return Err(Bad("evaluations is not an array".to_owned()).into()),
+    };
+    if entries.len() > MOST {
+        return Err(Bad(format!("at most {MOST} evaluations are answered at once")).into());
+    }
+    let stop_at = stops_at(request)?;
+    if entries.is_empty() {
+        return evaluate(app, machine, Asked::alone(request)).await;
+    }
+    let mut decisions = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let decision = match entry.as_object() {
+            Some(own) => {
+                let asked = Asked {
+                    own: Some(own),
+                    whole: request,
+                };
+                evaluate(app, machine, asked).await
+            }
+            None => Err(Bad("an evaluation is not an object".to_owned()).into()),
+        };
+        let decision = match decision {
+            Ok(decision) => decision,
+            Err(Failure::Bad(Bad(text))) => {
+                json!({ "decision": false, "context": { "error": { "status": 400, "message": text } } })
+            }
+            Err(error) => return Err(error),
+        };
+        let is_allowed = decision["decision"] == json!(true);
+        decisions.push(decision);
+        if stop_at == Some(is_allowed) {
+            break;
+        }
+    }
+    Ok(json!({ "evaluations": decisions }))
+}
+
+/// Many questions; what stands at the top is the default of each, and a part of a question replaces it whole.
+pub async fn evaluations(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    body: Bytes,
+) -> Result<HttpResponse, Fault> {
+    answer(match read(&req, &body) {
+        Ok(request) => evaluate_all(&app, &machine, &request).await,
+        Err(bad) => Err(bad.into()),
+    })
+}

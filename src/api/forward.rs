@@ -1,0 +1,332 @@
+//! Forward-auth: a proxy asks before it lets a request through (STANDARDS section 6). Every documented identity header is on every answer,
+//! empty where there is nothing to say, because proxies pass on what a client sent under a name that the answer lacks.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _,
+    http::{StatusCode, header::HeaderName},
+    web::{Data, Path, Query},
+};
+use serde::Deserialize;
+
+use super::{
+    Credits,
+    machine::{denied, holder_of, presented},
+    person::{self, Visitor},
+    problem::{Fault, rate_limit},
+};
+use crate::{
+    access::Person,
+    app::App,
+    error::Error,
+    gate::{Ask, Denial, Granted, Holder, Principal, Verdict, Who},
+    ids::{GroupId, KeyId, ServiceId},
+    metering::{Hold, ReservationId},
+    web::request::Trace,
+};
+
+/// Every header that says who a request is from, in the order of the documentation.
+pub const IDENTITY: [&str; 8] = [
+    "x-muster-org",
+    "x-muster-user",
+    "x-muster-email",
+    "x-muster-groups",
+    "x-muster-roles",
+    "x-muster-key-id",
+    "x-muster-features",
+    "x-muster-reservation",
+];
+/// What is needed when the proxy's configuration names no permission.
+const PERMISSION: &str = "api.call";
+/// How long a reservation of a proxy lasts when nothing is said, in seconds.
+const TTL: u64 = 300;
+
+/// What the proxy's configuration asks for; it is part of the address that the proxy is given, never of the client's request.
+#[derive(Debug, Default, Deserialize)]
+pub struct Options {
+    /// The organization whose members may come with the session of their browser; without it a key is needed.
+    org: Option<String>,
+    permission: Option<String>,
+    feature: Option<String>,
+    cost: Option<Credits>,
+    reserve: Option<Credits>,
+    ttl_s: Option<u64>,
+}
+
+/// Who asks.
+enum Asker {
+    /// Whoever holds a key.
+    Key(Arc<Holder>),
+    /// Somebody who has signed in to the portal.
+    Person(Box<Visitor>),
+}
+
+impl Asker {
+    fn who(&self) -> Who {
+        match self {
+            Self::Key(holder) => holder.who(),
+            Self::Person(visitor) => visitor.who(),
+        }
+    }
+    fn slug(&self) -> &str {
+        match self {
+            Self::Key(holder) => &holder.bearer.slug,
+            Self::Person(visitor) => &visitor.org.slug,
+        }
+    }
+    fn identity(&self, reservation: Option<ReservationId>) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Key(holder) => identity(holder, reservation),
+            Self::Person(visitor) => identity_of(visitor, reservation),
+        }
+    }
+}
+
+/// What a proxy is told.
+struct Told {
+    outcome: Result<Verdict, Fault>,
+    identity: Vec<(&'static str, String)>,
+    asker: Option<Asker>,
+}
+
+fn list(ids: impl Iterator<Item = GroupId>) -> String {
+    ids.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn identity_of(visitor: &Visitor, reservation: Option<ReservationId>) -> Vec<(&'static str, String)> {
+    let values = [
+        visitor.org.slug.clone(),
+        visitor.member.to_string(),
+        visitor.email.clone(),
+        list(visitor.groups.iter().copied()),
+        visitor.role.map_or_else(String::new, |role| role.key().to_owned()),
+        String::new(),
+        String::new(),
+        reservation.map(|id| id.to_string()).unwrap_or_default(),
+    ];
+    IDENTITY.into_iter().zip(values).collect()
+}
+
+fn identity(holder: &Holder, reservation: Option<ReservationId>) -> Vec<(&'static str, String)> {
+    let bearer = &holder.bearer;
+    let user = match holder.principal {
+        Principal::Member(member) => member.to_string(),
+        Principal::ServiceAccount(id) => ServiceId::from_raw(id).to_string(),
+        Principal::Group(group) => group.to_string(),
+    };
+    let features: Vec<String> = holder
+        .features()
+        .into_iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let values = [
+        bearer.slug.clone(),
+        user,
+        bearer
+            .owner
+            .as_ref()
+            .map(|owner| owner.email.clone())
+            .unwrap_or_default(),
+        list(bearer.group.iter().chain(&bearer.groups).copied()),
+        bearer
+            .owner
+            .as_ref()
+            .map(|owner| owner.role.key().to_owned())
+            .unwrap_or_default(),
+        KeyId::from_raw(holder.facts.id).to_string(),
+        features.join(","),
+        reservation.map(|id| id.to_string()).unwrap_or_default(),
+    ];
+    IDENTITY.into_iter().zip(values).collect()
+}
+
+async fn decide(app: &App, req: &HttpRequest, options: Options) -> Told {
+    let (mut asker, mut held) = (None, None);
+    let outcome = ask(app, req, options, (&mut asker, &mut held)).await;
+    let identity = match (&outcome, &asker) {
+        (Ok(Verdict::Allow { .. }), Some(asker)) => asker.identity(held),
+        _ => IDENTITY.map(|name| (name, String::new())).to_vec(),
+    };
+    Told {
+        outcome,
+        identity,
+        asker,
+    }
+}
+
+/// Who asks: by a key when there is one, or by the session of their browser where the configuration names the organization.
+async fn asker_of(app: &App, req: &HttpRequest, org: Option<&str>) -> Result<Asker, Fault> {
+    if let Some(text) = presented(req.headers()) {
+        let holder = holder_of(app, text).await?;
+        return holder.map(Asker::Key).ok_or(Fault::Credential { presented: true });
+    }
+    let Some(slug) = org else {
+        return Err(Fault::Credential { presented: false });
+    };
+    if Person::of(req).is_none() {
+        return Err(Fault::Credential { presented: false });
+    }
+    // Whoever is no member reads the same of an organization that is there and of one that is not.
+    match Visitor::find(app, req, slug).await? {
+        Some(visitor) => Ok(Asker::Person(Box::new(visitor))),
+        None => Err(denied(app, Box::new(Denial::stranger()), None, slug)),
+    }
+}
+
+async fn ask(
+    app: &App,
+    req: &HttpRequest,
+    options: Options,
+    (known, held): (&mut Option<Asker>, &mut Option<ReservationId>),
+) -> Result<Verdict, Fault> {
+    let asker = known.insert(asker_of(app, req, options.org.as_deref()).await?);
+    let who = asker.who();
+    let ip = Trace::of(req).ip.parse().ok();
+    let hold = options.reserve.map(|amount| Hold {
+        amount: amount.micros(),
+        ttl: std::time::Duration::from_secs(options.ttl_s.unwrap_or(TTL)),
+        idempotency_key: None,
+    });
+    let ask = Ask {
+        permission: Some(options.permission.unwrap_or_else(|| PERMISSION.to_owned())),
+        feature: options.feature,
+        ip,
+        assurance: None,
+        cost: options.reserve.or(options.cost).unwrap_or_default().micros(),
+    };
+    let granted = match hold {
+        Some(hold) => {
+            let Granted { verdict, done } = app.gate.reserve(&who, &ask, &hold).await?;
+            Granted {
+                verdict,
+                done: done.map(|held| held.id),
+            }
+        }
+        None => Granted {
+            verdict: app.gate.check(&who, &ask).await?,
+            done: None,
+        },
+    };
+    match granted.verdict {
+        Verdict::Deny(denial) => {
+            let caller = app.gate.caller(&who).await?;
+            Err(denied(app, denial, caller.as_deref(), asker.slug()))
+        }
+        allowed @ Verdict::Allow { .. } => {
+            if let Asker::Key(holder) = asker {
+                app.gate.note(holder, ip);
+            }
+            *held = granted.done;
+            Ok(allowed)
+        }
+    }
+}
+
+fn headers(answer: &mut HttpResponseBuilder, app: &App, told: &Told) {
+    for (name, value) in &told.identity {
+        answer.insert_header((*name, value.as_str()));
+    }
+    if let Ok(Verdict::Allow { limits, .. }) = &told.outcome
+        && let Some((policy, state)) = rate_limit(limits, app.gate.now())
+    {
+        answer.insert_header(("ratelimit-policy", policy));
+        answer.insert_header(("ratelimit", state));
+    }
+}
+
+fn answer(app: &App, told: &Told) -> HttpResponse {
+    match &told.outcome {
+        Ok(_) => {
+            let mut allowed = HttpResponse::NoContent();
+            allowed.status(StatusCode::OK);
+            headers(&mut allowed, app, told);
+            allowed.finish()
+        }
+        Err(fault) => nameless(fault.error_response(), told),
+    }
+}
+
+/// An answer that says of everybody that they are nobody.
+fn nameless(mut answer: HttpResponse, told: &Told) -> HttpResponse {
+    for (name, value) in &told.identity {
+        if let Ok(value) = value.parse() {
+            answer.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    answer
+}
+
+/// The same for proxies that hand a refusal to the client as it is: people read it as a page, or are led to the sign-in.
+async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people: bool) -> HttpResponse {
+    let made = answer(app, &told);
+    let Err(fault) = &told.outcome else {
+        return made;
+    };
+    if !is_for_people || !person::reads_pages(req) {
+        return made;
+    }
+    match (fault, &told.asker) {
+        (Fault::Credential { presented: false }, None) if person::looks(req) => {
+            nameless(person::to_sign_in(app), &told)
+        }
+        (Fault::Denied(..), Some(Asker::Person(visitor))) => match person::page(app, req, visitor, fault, made).await {
+            Ok(page) => page,
+            Err(error) => nameless(Fault::from(error).error_response(), &told),
+        },
+        _ => made,
+    }
+}
+
+/// For Caddy and Traefik, which hand a refusal to the client as it is.
+pub async fn forward(app: Data<App>, req: HttpRequest, options: Query<Options>) -> HttpResponse {
+    let options = options.into_inner();
+    let is_for_people = options.org.is_some();
+    let told = decide(&app, &req, options).await;
+    answer_in_words(&app, &req, told, is_for_people).await
+}
+
+/// For Envoy, which appends the client's path and query to the prefix: what is needed stands in the prefix.
+pub async fn envoy(app: Data<App>, req: HttpRequest, parts: Path<(String, String)>) -> HttpResponse {
+    let options = Options {
+        permission: Some(parts.into_inner().0),
+        ..Options::default()
+    };
+    answer(&app, &decide(&app, &req, options).await)
+}
+
+/// For nginx, whose `auth_request` relays 401 and 403 alone and makes 500 of a 429 (nginx#941): the real status travels in a header, from
+/// which the shipped configuration makes it again.
+pub async fn nginx(app: Data<App>, req: HttpRequest, options: Query<Options>) -> HttpResponse {
+    let told = decide(&app, &req, options.into_inner()).await;
+    let (status, retry, reason) = match &told.outcome {
+        Ok(_) => (200, None, ""),
+        Err(fault) => {
+            let reason = match fault {
+                Fault::Denied(denial, _) => denial.reason.key(),
+                Fault::Credential { .. } => "credential-invalid",
+                Fault::Scope(_) => "permission-denied",
+                Fault::Error(Error::Busy) => "busy",
+                Fault::Error(_) => "error",
+            };
+            (fault.status_code().as_u16(), fault.retry_after(), reason)
+        }
+    };
+    let mut made = answer(&app, &told);
+    if !matches!(status, 200 | 401 | 403) {
+        *made.status_mut() = StatusCode::FORBIDDEN;
+    }
+    for (name, value) in [
+        ("x-muster-status", status.to_string()),
+        (
+            "x-muster-retry-after",
+            retry.map(|seconds: u64| seconds.to_string()).unwrap_or_default(),
+        ),
+        ("x-muster-reason", reason.to_owned()),
+    ] {
+        if let Ok(value) = value.parse() {
+            made.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    made
+}

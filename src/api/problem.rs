@@ -1,0 +1,274 @@
+//! Refusals as machines read them: problem+json (RFC 9457), `Retry-After`, and the fields of draft-ietf-httpapi-ratelimit-headers.
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Credits;
+use crate::{
+    clock::{Timestamp, Zone},
+    error::Error,
+    gate::{Denial, LimitState, Reason},
+    web::respond::Refusal,
+};
+
+/// The type of a problem that a used-up limit is, as IANA registers it.
+const QUOTA: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+/// The largest integer that a structured field holds (RFC 9651 section 3.3.1).
+const MOST: i64 = 999_999_999_999_999;
+
+/// How a limit stands, as answers show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct LimitWords {
+    policy: String,
+    window: &'static str,
+    limit: Credits,
+    spent: Credits,
+    reserved: Credits,
+    remaining: Credits,
+    enforcement: &'static str,
+    source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_at: Option<String>,
+}
+
+/// An instant in a zone (RFC 3339).
+pub fn instant(at: Timestamp, zone: &Zone) -> String {
+    at.instant()
+        .to_zoned(zone.tz())
+        .strftime("%Y-%m-%dT%H:%M:%S%:z")
+        .to_string()
+}
+
+/// Limits as answers show them.
+pub fn limit_words(limits: &[LimitState], zone: &Zone) -> Vec<LimitWords> {
+    limits
+        .iter()
+        .map(|limit| LimitWords {
+            policy: limit.name.clone(),
+            window: limit.window.key(),
+            limit: Credits::from_micros(limit.limit.micros()),
+            spent: Credits::from_micros(limit.spent),
+            reserved: Credits::from_micros(limit.reserved),
+            remaining: Credits::from_micros(limit.remaining),
+            enforcement: limit.enforcement.key(),
+            source: limit.source.clone(),
+            reset_at: limit.reset_at.map(|at| instant(at, zone)),
+        })
+        .collect()
+}
+
+/// Whole seconds until an instant, rounded up, so that nobody comes back too early.
+fn seconds(until: Timestamp, now: Timestamp) -> u64 {
+    let left = until.since(now);
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// `RateLimit-Policy` and `RateLimit` of limits; none when there are none.
+pub fn rate_limit(limits: &[LimitState], now: Timestamp) -> Option<(String, String)> {
+    if limits.is_empty() {
+        return None;
+    }
+    let (mut policies, mut states) = (Vec::new(), Vec::new());
+    for limit in limits {
+        let (q, r) = (limit.limit.micros().clamp(0, MOST), limit.remaining.clamp(0, MOST));
+        let name = &limit.name;
+        match limit.reset_at {
+            Some(end) => {
+                let w = seconds(end, limit.since).max(1);
+                policies.push(format!("\"{name}\";q={q};w={w};muster-unit=\"microcredit\""));
+                states.push(format!("\"{name}\";r={r};t={}", seconds(end, now)));
+            }
+            None => {
+                policies.push(format!("\"{name}\";q={q};muster-unit=\"microcredit\""));
+                states.push(format!("\"{name}\";r={r}"));
+            }
+        }
+    }
+    Some((policies.join(", "), states.join(", ")))
+}
+
+/// Adds the fields about limits to an answer.
+pub fn with_limits<'a>(
+    answer: &'a mut HttpResponseBuilder,
+    limits: &[LimitState],
+    now: Timestamp,
+) -> &'a mut HttpResponseBuilder {
+    if let Some((policy, state)) = rate_limit(limits, now) {
+        answer.insert_header(("RateLimit-Policy", policy));
+        answer.insert_header(("RateLimit", state));
+    }
+    answer
+}
+
+/// What a refusal needs besides itself.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// When it was refused.
+    pub now: Timestamp,
+    /// In whose zone instants are told.
+    pub zone: Zone,
+    /// Where a person asks for more; empty for nowhere.
+    pub request_url: String,
+}
+
+/// Why a machine is refused.
+#[derive(Debug)]
+pub enum Fault {
+    /// A verb refuses.
+    Error(Error),
+    /// Nobody is known by what was presented: 401 with a challenge (RFC 6750 section 3).
+    Credential {
+        /// Whether anything was presented.
+        presented: bool,
+    },
+    /// The key lacks a scope: 403.
+    Scope(&'static str),
+    /// The gate refuses.
+    Denied(Box<Denial>, Box<Scene>),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::Credential { presented: false } => {
+                write!(f, "Send an API key: “Authorization: Bearer mst_…”.")
+            }
+            Self::Credential { presented: true } => write!(f, "This API key is not valid."),
+            Self::Scope(scope) => write!(f, "This API key lacks the scope “{scope}”."),
+            Self::Denied(denial, _) => f.write_str(&denial.detail),
+        }
+    }
+}
+
+/// The document as it waits for the middleware, which adds the request's id.
+#[derive(Debug, Clone)]
+pub struct Problem(pub Value);
+
+impl Fault {
+    /// When a retry makes sense, in seconds: when every limit that refuses has begun anew.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Error(error) => error.retry_after(),
+            Self::Denied(denial, scene) if denial.reason == Reason::Limit => retry_after(denial, scene.now),
+            _ => None,
+        }
+    }
+    /// The challenge of a refused key.
+    pub fn challenge(&self) -> Option<String> {
+        match self {
+            Self::Credential { presented: false } => Some("Bearer realm=\"muster\"".to_owned()),
+            Self::Credential { presented: true } => Some("Bearer realm=\"muster\", error=\"invalid_token\"".to_owned()),
+            Self::Scope(scope) => Some(format!(
+                "Bearer realm=\"muster\", error=\"insufficient_scope\", scope=\"{scope}\""
+            )),
+            _ => None,
+        }
+    }
+    /// The document, without the request's id.
+    pub fn document(&self) -> Value {
+        let status = self.status_code().as_u16();
+        let title = |status| crate::web::middleware::title(status);
+        match self {
+            Self::Denied(denial, scene) => {
+                let mut document = json!({
+                    "type": if status == 429 { QUOTA } else { "about:blank" },
+                    "title": if status == 429 { "Request cannot be satisfied as assigned quota has been exceeded" } else { title(status) },
+                    "status": status,
+                    "detail": denial.detail,
+                    "reason": denial.reason.key(),
+                    "contact": denial.contact,
+                });
+                if denial.reason == Reason::Limit {
+                    let names: Vec<&str> = denial
+                        .failing
+                        .iter()
+                        .filter_map(|place| denial.limits.get(*place))
+                        .map(|limit| limit.name.as_str())
+                        .collect();
+                    document["violated-policies"] = json!(names);
+                    document["limits"] = json!(limit_words(&denial.limits, &scene.zone));
+                    let reset = denial.binding().and_then(|limit| limit.reset_at);
+                    document["reset_at"] = json!(reset.map(|at| instant(at, &scene.zone)));
+                    if !scene.request_url.is_empty() {
+                        document["request_url"] = json!(scene.request_url);
+                    }
+                }
+                document
+            }
+            Self::Error(Error::Invalid { field, message }) => json!({
+                "type": "about:blank", "title": title(status), "status": status, "detail": message,
+                "errors": [{ "detail": message, "pointer": format!("#/{field}") }],
+            }),
+            other => json!({
+                "type": "about:blank", "title": title(status), "status": status, "detail": other.to_string(),
+            }),
+        }
+    }
+}
+
+/// Seconds until every limit that refuses has begun anew; none when one never does.
+pub fn retry_after(denial: &Denial, now: Timestamp) -> Option<u64> {
+    let ends = denial
+        .failing
+        .iter()
+        .map(|place| denial.limits.get(*place).and_then(|limit| limit.reset_at));
+    let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    Some(seconds(last, now).max(1))
+}
+
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        let status = match self {
+            Self::Error(error) => error.status(),
+            Self::Credential { .. } => 401,
+            Self::Scope(_) => 403,
+            // 401 would tell the platform that its own key is wrong.
+            Self::Denied(denial, _) if denial.reason.status() == 401 => 403,
+            Self::Denied(denial, _) => denial.reason.status(),
+        };
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::new(self.status_code());
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                answer.headers_mut().insert(name, value);
+            }
+        };
+        if let Some(seconds) = self.retry_after() {
+            set(RETRY_AFTER, &seconds.to_string());
+        }
+        if let Some(challenge) = self.challenge() {
+            set(WWW_AUTHENTICATE, &challenge);
+        }
+        if let Self::Denied(denial, scene) = self
+            && let Some((policy, state)) = rate_limit(&denial.limits, scene.now)
+        {
+            set(HeaderName::from_static("ratelimit-policy"), &policy);
+            set(HeaderName::from_static("ratelimit"), &state);
+        }
+        if let Self::Error(error) = self {
+            // The log alone may know what is broken.
+            let refused = error.error_response();
+            if let Some(refusal) = refused.extensions().get::<Refusal>() {
+                answer.extensions_mut().insert(refusal.clone());
+            }
+        }
+        answer.extensions_mut().insert(Problem(self.document()));
+        answer
+    }
+}

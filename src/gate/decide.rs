@@ -1,0 +1,380 @@
+//! The decision, as a pure function: the steps in their order, the first that refuses is the answer, and of limits all that refuse.
+
+use serde_json::json;
+
+use super::caller::{Ask, Caller, Hours};
+use crate::{
+    access::{Permissions, decision::Stop},
+    clock::Timestamp,
+    limits::{Enforcement, Window, amount::Amount},
+    metering::{Figure, Plan, Scope},
+};
+
+/// Why something is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Step 1: nobody is known by what was presented.
+    Credential,
+    /// Step 2: the account may not be used.
+    Account,
+    /// Step 3: the organization is archived.
+    Organization,
+    /// Step 4: there is no membership.
+    Stranger,
+    /// Step 4: the membership does not act.
+    Membership(MembershipStop),
+    /// Step 4: the service account does not act.
+    ServiceAccount,
+    /// Step 5: it comes from elsewhere.
+    Network,
+    /// Step 6: it comes at another time.
+    Hours,
+    /// Step 7: the sign-in proves too little, or is too old.
+    StepUp,
+    /// Step 8: neither role nor key permits it.
+    Permission,
+    /// Step 9: the feature is not enabled.
+    Feature,
+    /// Step 10: a limit has no room.
+    Limit,
+}
+
+/// Why a membership does not act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MembershipStop {
+    /// It was deactivated.
+    Deactivated,
+    /// It was disabled.
+    Disabled,
+    /// It has ended.
+    Ended,
+    /// It is over.
+    Left,
+}
+
+impl From<Stop> for MembershipStop {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Deactivated => Self::Deactivated,
+            Stop::Disabled => Self::Disabled,
+            Stop::Ended => Self::Ended,
+            Stop::Left => Self::Left,
+        }
+    }
+}
+
+impl Reason {
+    /// The HTTP status.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Credential | Self::StepUp => 401,
+            Self::Limit => 429,
+            _ => 403,
+        }
+    }
+    /// The stable name in answers.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Credential => "credential-invalid",
+            Self::Account => "account-disabled",
+            Self::Organization => "organization-archived",
+            Self::Stranger | Self::Membership(MembershipStop::Left) => "membership-missing",
+            Self::Membership(MembershipStop::Deactivated) => "membership-deactivated",
+            Self::Membership(MembershipStop::Disabled) => "membership-disabled",
+            Self::Membership(MembershipStop::Ended) => "membership-expired",
+            Self::ServiceAccount => "service-account-suspended",
+            Self::Network => "network-refused",
+            Self::Hours => "time-refused",
+            Self::StepUp => "step-up-required",
+            Self::Permission => "permission-denied",
+            Self::Feature => "feature-not-enabled",
+            Self::Limit => "limit-reached",
+        }
+    }
+}
+
+/// How a limit stands, in words and numbers that every face shows alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitState {
+    /// The stable name: "member-daily".
+    pub name: String,
+    /// What it limits.
+    pub scope: Scope,
+    /// How long it counts.
+    pub window: Window,
+    /// Where it comes from, in words.
+    pub source: String,
+    /// How much it allows.
+    pub limit: Amount,
+    /// What was booked in the window, in micro-credits.
+    pub spent: i64,
+    /// What open reservations hold.
+    pub reserved: i64,
+    /// What is left.
+    pub remaining: i64,
+    /// When the window began.
+    pub since: Timestamp,
+    /// When it begins anew; none for a limit without a window.
+    pub reset_at: Option<Timestamp>,
+    /// What happens when it is used up.
+    pub enforcement: Enforcement,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The first step that refuses.
+    pub reason: Reason,
+    /// In words for whoever asked.
+    pub detail: String,
+    /// How every limit stands, when a limit refuses.
+    pub limits: Vec<LimitState>,
+    /// The places of all hard limits without room; the first is the one that binds.
+    pub failing: Vec<usize>,
+    /// Whom to ask.
+    pub contact: Vec<String>,
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be done.
+    Allow {
+        /// How every limit stands.
+        limits: Vec<LimitState>,
+        /// The places of the soft limits that are over.
+        over: Vec<usize>,
+    },
+    /// It may not.
+    Deny(Box<Denial>),
+}
+
+impl Verdict {
+    /// Whether it may be done.
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allow { .. })
+    }
+    /// The refusal.
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Deny(denial) => Some(denial),
+            Self::Allow { .. } => None,
+        }
+    }
+}
+
+impl Denial {
+    /// The limit that binds.
+    pub fn binding(&self) -> Option<&LimitState> {
+        self.failing.first().and_then(|place| self.limits.get(*place))
+    }
+    /// The refusal of a key that is not valid.
+    pub fn credential() -> Self {
+        Self::new(
+            Reason::Credential,
+            "The key or session is not valid. Sign in, or use another key.",
+        )
+    }
+    /// The refusal of somebody who is not known in the organization.
+    pub fn stranger() -> Self {
+        Self::new(Reason::Stranger, "There is no membership in this organization.")
+    }
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+            limits: Vec::new(),
+            failing: Vec::new(),
+            contact: Vec::new(),
+        }
+    }
+    /// The facts as members of a problem+json document.
+    pub fn members(&self) -> serde_json::Value {
+        let names: Vec<&str> = self
+            .failing
+            .iter()
+            .filter_map(|place| self.limits.get(*place))
+            .map(|limit| limit.name.as_str())
+            .collect();
+        let reset = self.binding().and_then(|limit| limit.reset_at);
+        json!({
+            "reason": self.reason.key(),
+            "violated-policies": names,
+            "reset_at": reset.map(|at| at.to_string()),
+            "contact": self.contact,
+        })
+    }
+}
+
+/// Decides everything that comes before limits, steps 1 to 9.
+pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Result<&'c Caller, Box<Denial>> {
+    let deny = |reason, detail: &str| Err(Box::new(Denial::new(reason, detail)));
+    let Some(caller) = caller else {
+        return deny(
+            Reason::Credential,
+            "The key or session is not valid. Sign in, or use another key.",
+        );
+    };
+    let key = caller.key.as_deref();
+    if caller
+        .standing
+        .as_ref()
+        .is_some_and(|standing| standing.account_is_closed)
+    {
+        return deny(
+            Reason::Account,
+            "This account may not be used. Ask your organization administrator.",
+        );
+    }
+    if caller.is_archived {
+        return deny(
+            Reason::Organization,
+            "This organization is archived: nothing can be used in it.",
+        );
+    }
+    if let Some(standing) = &caller.standing {
+        match standing.membership {
+            None => return deny(Reason::Stranger, "There is no membership in this organization."),
+            Some(membership) => {
+                if let Some(stop) = membership.stop {
+                    let detail = match stop {
+                        Stop::Deactivated => "The membership is deactivated. Ask your organization administrator.",
+                        Stop::Disabled => "The membership is disabled. Ask your organization administrator.",
+                        Stop::Ended => "The membership has ended on its date. Ask your organization administrator.",
+                        Stop::Left => "The membership is over.",
+                    };
+                    return deny(Reason::Membership(stop.into()), detail);
+                }
+            }
+        }
+    }
+    if key.is_some_and(|key| !key.owner_acts) {
+        return deny(
+            Reason::ServiceAccount,
+            "What this key belongs to is suspended. Ask your organization administrator.",
+        );
+    }
+    let key_networks = key.map_or(&[][..], |key| key.networks.as_slice());
+    for networks in [caller.networks.as_slice(), key_networks] {
+        let is_inside = ask
+            .ip
+            .is_some_and(|ip| networks.iter().any(|network| network.contains(&ip)));
+        if !networks.is_empty() && !is_inside {
+            return deny(Reason::Network, "Requests from this address are not accepted.");
+        }
+    }
+    let key_hours = key.map_or(&[][..], |key| key.hours.as_slice());
+    for hours in [caller.hours.as_slice(), key_hours] {
+        if !hours.is_empty() && !hours.iter().any(|hours: &Hours| hours.hold(now)) {
+            return deny(Reason::Hours, "Requests at this time are not accepted.");
+        }
+    }
+    if key.is_none() {
+        let wanted = caller.step_up;
+        let assurance = ask.assurance;
+        let lacks_factor = wanted.second_factor && !assurance.is_some_and(|given| given.has_second_factor);
+        let is_old = wanted
+            .no_older_than
+            .is_some_and(|most| assurance.is_none_or(|given| now.since(given.at) > most));
+        if lacks_factor || is_old {
+            return deny(
+                Reason::StepUp,
+                "Sign in again, with a second factor where your organization wants one.",
+            );
+        }
+    }
+    if let Some(name) = &ask.permission {
+        let needed = Permissions::read([name.as_str()]);
+        let by_role = caller.standing.as_ref().map(|standing| standing.permissions());
+        let has = |given: &Permissions| !needed.is_empty() && given.includes(&needed);
+        // A key does what its scopes and its owner's roles both permit.
+        let is_permitted = by_role.as_ref().is_none_or(&has) && key.is_none_or(|key| has(&key.scopes));
+        if !is_permitted || (by_role.is_none() && key.is_none()) {
+            return deny(Reason::Permission, &format!("The permission “{name}” is missing."));
+        }
+    }
+    if let Some(feature) = &ask.feature
+        && !key.is_some_and(|key| key.features.contains(feature))
+    {
+        return deny(
+            Reason::Feature,
+            &format!("The feature “{feature}” is not enabled for this key."),
+        );
+    }
+    Ok(caller)
+}
+
+/// How the limits of a plan stand.
+pub fn states(plan: &Plan, figures: &[Figure]) -> Vec<LimitState> {
+    let pairs = plan.policies.iter().zip(figures);
+    pairs
+        .map(|(policy, figure)| {
+            let span = plan.org.bucket.window(policy.window);
+            LimitState {
+                name: policy.name(),
+                scope: policy.scope,
+                window: policy.window,
+                source: policy.source.clone(),
+                limit: policy.amount,
+                spent: figure.spent,
+                reserved: figure.reserved,
+                remaining: figure.remaining(policy),
+                since: span.start,
+                reset_at: span.end,
+                enforcement: policy.enforcement,
+            }
+        })
+        .collect()
+}
+
+/// The refusal of limits without room.
+pub fn refuse(caller: &Caller, figures: &[Figure], failing: Vec<usize>) -> Denial {
+    let limits = states(&caller.plan, figures);
+    let detail = failing.first().and_then(|place| limits.get(*place)).map_or_else(
+        || "A limit has no room.".to_owned(),
+        |limit| {
+            let unit = caller.plan.org.settings.unit;
+            let whose = match limit.scope {
+                Scope::Member => "Your",
+                Scope::Key => "The key’s",
+                Scope::ServiceAccount => "The service account’s",
+                Scope::Group => "The group’s",
+                _ => "The organization’s",
+            };
+            let kind = limit.window.adjective().to_lowercase();
+            let amount = limit.limit.show(unit);
+            let state = if limit.remaining == 0 {
+                "is used up"
+            } else {
+                "has too little left for this"
+            };
+            format!("{whose} {kind} limit of {amount} {state}. Contact your organization administrator.")
+        },
+    );
+    Denial {
+        limits,
+        failing,
+        contact: caller.contact.clone(),
+        ..Denial::new(Reason::Limit, detail)
+    }
+}
+
+/// The whole decision, from how the limits stand.
+pub fn decide(caller: Option<&Caller>, ask: &Ask, figures: &[Figure], now: Timestamp) -> Verdict {
+    let caller = match admit(caller, ask, now) {
+        Ok(caller) => caller,
+        Err(denial) => return Verdict::Deny(denial),
+    };
+    let failing = caller.plan.failing(figures, ask.cost, Enforcement::Hard);
+    if failing.is_empty() {
+        Verdict::Allow {
+            limits: states(&caller.plan, figures),
+            over: caller.plan.failing(figures, ask.cost, Enforcement::Soft),
+        }
+    } else {
+        Verdict::Deny(Box::new(refuse(caller, figures, failing)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,441 @@
+//! The gate itself: callers that are kept while nothing changes, and decisions that the engine carries out.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    caller::{Ask, Caller, Principal, Who},
+    decide::{self, Denial, LimitState, Verdict},
+    holder::{self, Holder},
+    load, store,
+    uses::Uses,
+};
+use crate::{
+    audit::{self, Actor},
+    clock::Timestamp,
+    db::{self, Db, Generation},
+    error::{Error, Result},
+    ids::{GroupId, KeyId, MemberId, OrgId},
+    metering::{
+        Account, Answer, Engine, Figure, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settlement, Usage,
+    },
+};
+
+const SHARDS: usize = 16;
+/// How many callers a shard keeps; one that is full forgets all of them, which costs each a few reads.
+const MOST: usize = 8_192;
+/// How often the record is asked whether another process has changed something, for each organization that is in use.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a plan is made anew before the gate gives up.
+const TRIES: usize = 5;
+
+type Name = (OrgId, Principal, Option<i64>);
+
+struct Kept {
+    caller: Arc<Caller>,
+    generation: Generation,
+}
+
+struct KeptHolder {
+    holder: Arc<Holder>,
+    generation: Generation,
+}
+
+struct KeptOrg {
+    plan: Arc<OrgPlan>,
+    generation: Generation,
+}
+
+/// What was last seen of an organization's record.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Instant,
+    numbers: (i64, i64),
+}
+
+struct Inner {
+    db: Db,
+    engine: Engine,
+    hasher: RandomState,
+    callers: Vec<Mutex<HashMap<Name, Kept>>>,
+    holders: Vec<Mutex<HashMap<[u8; 32], KeptHolder>>>,
+    orgs: Mutex<HashMap<OrgId, KeptOrg>>,
+    seen: Mutex<HashMap<OrgId, Seen>>,
+    uses: Uses,
+    spenders: Mutex<HashSet<(OrgId, MemberId)>>,
+}
+
+/// Decides who may do what at which cost; cheap to clone.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+/// What was granted, with the verdict that grants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted<T> {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was done; none when it was refused.
+    pub done: Option<T>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gate {
+    /// A gate over a database and its engine.
+    pub fn new(db: Db, engine: Engine) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            engine,
+            hasher: RandomState::new(),
+            callers: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            holders: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            orgs: Mutex::default(),
+            seen: Mutex::default(),
+            uses: Uses::default(),
+            spenders: Mutex::default(),
+        }))
+    }
+
+    /// Whoever holds the key with this hash, as of now; none when it is unknown or does not work.
+    pub async fn holder(&self, hash: [u8; 32]) -> Result<Option<Arc<Holder>>> {
+        let now = self.0.engine.now();
+        let shard = || locked(&self.0.holders[usize::from(hash[0]) % SHARDS]);
+        let kept = shard()
+            .get(&hash)
+            .map(|kept| (Arc::clone(&kept.holder), kept.generation));
+        if let Some((holder, generation)) = kept {
+            let org = holder.bearer.org;
+            self.look(org).await?;
+            if db::generation(org.raw()) == generation && holder.changes_at.is_none_or(|at| now < at) {
+                return Ok(Some(holder));
+            }
+        }
+        let Some(found) = holder::find(&self.0.db, hash, now).await? else {
+            shard().remove(&hash);
+            return Ok(None);
+        };
+        // Only a reading that is younger than the generation may be kept, and whose it is shows the first one.
+        self.look(found.bearer.org).await?;
+        let generation = db::generation(found.bearer.org.raw());
+        let Some(found) = holder::find(&self.0.db, hash, now).await? else {
+            return Ok(None);
+        };
+        let holder = Arc::new(found);
+        let mut shard = shard();
+        if shard.len() >= MOST {
+            shard.clear();
+        }
+        let kept = KeptHolder {
+            holder: Arc::clone(&holder),
+            generation,
+        };
+        shard.insert(hash, kept);
+        Ok(Some(holder))
+    }
+
+    /// Whoever holds the key with this id, for those who name a key without having it.
+    pub async fn holder_of(&self, key: KeyId) -> Result<Option<Arc<Holder>>> {
+        match holder::hash_of(&self.0.db, key).await? {
+            Some(hash) => self.holder(hash).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The groups of a member that count now.
+    pub async fn groups_of(&self, org: OrgId, member: MemberId) -> Result<Vec<GroupId>> {
+        let now = self.0.engine.now();
+        let all = store::list_belongings(&mut self.0.db.read(), org, member).await?;
+        let live = all.into_iter().filter(|one| one.expires_at.is_none_or(|end| end > now));
+        Ok(live.map(|one| one.group_id).collect())
+    }
+
+    /// Notes that somebody has spent something, for alerts.
+    fn spent(&self, account: &Account) {
+        if let Some(member) = account.member {
+            locked(&self.0.spenders).insert((account.org, member));
+        }
+    }
+
+    /// Who has spent something since the last time.
+    pub fn take_spenders(&self) -> Vec<(OrgId, MemberId)> {
+        std::mem::take(&mut *locked(&self.0.spenders)).into_iter().collect()
+    }
+
+    /// Gives back whom nobody has looked at.
+    pub fn note_spenders(&self, spenders: Vec<(OrgId, MemberId)>) {
+        locked(&self.0.spenders).extend(spenders);
+    }
+
+    /// Notes that a key was used.
+    pub fn note(&self, holder: &Holder, ip: Option<IpAddr>) {
+        self.0.uses.note(holder, self.0.engine.now(), ip);
+    }
+
+    /// Writes down which keys were used since the last time.
+    pub async fn save_uses(&self, by: &Actor) -> Result<()> {
+        self.0.uses.save(&self.0.db, by).await
+    }
+
+    /// Steps 1 to 9 alone: who may come in at all; how much is left is not asked.
+    pub async fn admit(&self, who: &Who, ask: &Ask) -> Result<Result<Arc<Caller>, Box<Denial>>> {
+        let found = self.caller(who).await?;
+        let admitted = decide::admit(found.as_deref(), ask, self.0.engine.now()).map(|_| ());
+        match (admitted, found) {
+            (Err(denial), _) => Ok(Err(denial)),
+            (Ok(()), Some(caller)) => Ok(Ok(caller)),
+            (Ok(()), None) => Err(Error::Busy),
+        }
+    }
+
+    /// How every limit of somebody stands, whoever may come in or not.
+    pub async fn quota(&self, who: &Who) -> Result<Option<(Arc<Caller>, Vec<LimitState>)>> {
+        for _ in 0..TRIES {
+            let Some(caller) = self.caller(who).await? else {
+                return Ok(None);
+            };
+            match self.0.engine.check(&caller.plan, 0).await? {
+                Answer::Granted { figures, .. } | Answer::Refused { figures, .. } => {
+                    let limits = decide::states(&caller.plan, &figures);
+                    return Ok(Some((caller, limits)));
+                }
+                Answer::Stale => self.drop_caller(who),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Decides, and holds or books nothing.
+    pub async fn check(&self, who: &Who, ask: &Ask) -> Result<Verdict> {
+        let engine = &self.0.engine;
+        self.carry_out(who, ask, async |caller| engine.check(&caller.plan, ask.cost).await)
+            .await
+            .map(|granted| granted.verdict)
+    }
+
+    /// Decides, and holds an amount for whoever is let in.
+    pub async fn reserve(&self, who: &Who, ask: &Ask, hold: &Hold) -> Result<Granted<Held>> {
+        let engine = &self.0.engine;
+        self.carry_out(who, ask, async |caller| engine.reserve(&caller.plan, hold).await)
+            .await
+    }
+
+    /// Decides, and books usage whose amount is known.
+    pub async fn record(&self, who: &Who, ask: &Ask, usage: &Usage) -> Result<Granted<Outcome>> {
+        let engine = &self.0.engine;
+        let granted = self
+            .carry_out(who, ask, async |caller| engine.record(&caller.plan, usage).await)
+            .await?;
+        if granted.done.is_some() {
+            self.spent(&who.account());
+        }
+        Ok(granted)
+    }
+
+    /// Books what was really used of a reservation. Whoever held it may settle it whatever has become of them since: it was spent.
+    pub async fn settle(&self, who: &Who, id: ReservationId, settlement: &Settlement) -> Result<Outcome> {
+        for _ in 0..TRIES {
+            let org = self.org(who.org).await?;
+            let account = match self.caller(who).await? {
+                Some(caller) => caller.plan.account,
+                None => who.account(),
+            };
+            if let Some(outcome) = self.0.engine.settle(&org, &account, id, settlement).await? {
+                self.spent(&account);
+                return Ok(outcome);
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Lets go of a reservation of which nothing was used.
+    pub fn release(&self, who: &Who, id: ReservationId) -> Result<()> {
+        self.0.engine.release(&who.account(), id)
+    }
+
+    /// Books what has happened already, of one organization: one outcome for each event, or why it could not be booked.
+    pub async fn report(&self, org: OrgId, events: Vec<(Who, Usage)>) -> Result<Vec<Result<Outcome>>> {
+        let (mut charged, mut known) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+        for (who, usage) in events {
+            let caller = if who.org == org { self.caller(&who).await? } else { None };
+            known.push(caller.is_some());
+            charged.extend(caller.map(|caller| (caller.plan.account, usage)));
+        }
+        let mut outcomes = self.report_charged(org, charged).await?.into_iter();
+        let outcome = |is_known: bool| {
+            let booked = if is_known { outcomes.next() } else { None };
+            booked.unwrap_or(Err(Error::NotFound))
+        };
+        Ok(known.into_iter().map(outcome).collect())
+    }
+
+    /// The same for whoever knows already who is charged.
+    pub async fn report_charged(&self, org: OrgId, mut events: Vec<(Account, Usage)>) -> Result<Vec<Result<Outcome>>> {
+        let accounts: Vec<Account> = events.iter().map(|(account, _)| *account).collect();
+        for _ in 0..TRIES {
+            let plan = self.org(org).await?;
+            match self.0.engine.report(&plan, events).await? {
+                Reported::Done(outcomes) => {
+                    // After it is booked: who is looked at before would be seen without it, and not be looked at again.
+                    for account in &accounts {
+                        self.spent(account);
+                    }
+                    return Ok(outcomes);
+                }
+                Reported::Stale(back) => events = back,
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Steps 1 to 9, then what the engine is asked to do with the plan, which is step 10 and what follows in one.
+    async fn carry_out<T>(
+        &self,
+        who: &Who,
+        ask: &Ask,
+        act: impl AsyncFn(Arc<Caller>) -> Result<Answer<T>>,
+    ) -> Result<Granted<T>> {
+        for _ in 0..TRIES {
+            let found = self.caller(who).await?;
+            let now = self.0.engine.now();
+            let caller = match (decide::admit(found.as_deref(), ask, now), &found) {
+                (Ok(_), Some(caller)) => Arc::clone(caller),
+                (Err(denial), _) => {
+                    return Ok(Granted {
+                        verdict: Verdict::Deny(denial),
+                        done: None,
+                    });
+                }
+                (Ok(_), None) => return Err(Error::Busy),
+            };
+            let states = |figures: &[Figure]| decide::states(&caller.plan, figures);
+            match act(Arc::clone(&caller)).await? {
+                Answer::Granted { figures, over, done } => {
+                    let limits = states(&figures);
+                    return Ok(Granted {
+                        verdict: Verdict::Allow { limits, over },
+                        done: Some(done),
+                    });
+                }
+                Answer::Refused { figures, failing } => {
+                    let denial = decide::refuse(&caller, &figures, failing);
+                    return Ok(Granted {
+                        verdict: Verdict::Deny(Box::new(denial)),
+                        done: None,
+                    });
+                }
+                Answer::Stale => self.drop_caller(who),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    fn shard(&self, name: &Name) -> MutexGuard<'_, HashMap<Name, Kept>> {
+        locked(&self.0.callers[self.0.hasher.hash_one(name) as usize % SHARDS])
+    }
+
+    fn drop_caller(&self, who: &Who) {
+        let name = name(who);
+        self.shard(&name).remove(&name);
+        locked(&self.0.orgs).remove(&who.org);
+    }
+
+    /// Who asks, as of now: what is kept is used for as long as nothing was changed and no instant in it has come.
+    pub async fn caller(&self, who: &Who) -> Result<Option<Arc<Caller>>> {
+        self.look(who.org).await?;
+        let (name, now) = (name(who), self.0.engine.now());
+        let generation = db::generation(who.org.raw());
+        let kept = self
+            .shard(&name)
+            .get(&name)
+            .filter(|kept| kept.generation == generation && now < kept.caller.changes_at)
+            .filter(|kept| same_key(&kept.caller, who))
+            .map(|kept| Arc::clone(&kept.caller));
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        // The generation is older than what is read now, so a change in between makes it void.
+        let Some(caller) = load::load(&self.0.db, who, now).await? else {
+            return Ok(None);
+        };
+        let caller = Arc::new(caller);
+        let mut shard = self.shard(&name);
+        if shard.len() >= MOST {
+            shard.clear();
+        }
+        let kept = Kept {
+            caller: Arc::clone(&caller),
+            generation,
+        };
+        shard.insert(name, kept);
+        Ok(Some(caller))
+    }
+
+    /// The members of an organization behind an id, by their ids.
+    pub async fn members(&self, org: OrgId, after: i64, most: i64) -> Result<Vec<MemberId>> {
+        store::list_members(&mut self.0.db.read(), org, MemberId::from_raw(after), most).await
+    }
+
+    /// How an organization counts now.
+    pub async fn org(&self, org: OrgId) -> Result<Arc<OrgPlan>> {
+        self.look(org).await?;
+        let now = self.0.engine.now();
+        let generation = db::generation(org.raw());
+        let kept = locked(&self.0.orgs)
+            .get(&org)
+            .filter(|kept| kept.generation == generation && kept.plan.bucket.contains(now))
+            .map(|kept| Arc::clone(&kept.plan));
+        if let Some(plan) = kept {
+            return Ok(plan);
+        }
+        let plan = Arc::new(load::load_org(&mut self.0.db.read(), org, now).await?);
+        let kept = KeptOrg {
+            plan: Arc::clone(&plan),
+            generation,
+        };
+        locked(&self.0.orgs).insert(org, kept);
+        Ok(plan)
+    }
+
+    /// Once a second, asks the record whether another process (the command line, a second portal) has changed something.
+    async fn look(&self, org: OrgId) -> Result<()> {
+        let now = Instant::now();
+        {
+            let mut seen = locked(&self.0.seen);
+            match seen.get_mut(&org) {
+                Some(seen) if now.duration_since(seen.at) < LOOK => return Ok(()),
+                Some(seen) => seen.at = now, // one of those who ask at once looks
+                None => {}
+            }
+        }
+        let numbers = audit::last_numbers(&mut self.0.db.read(), org).await?;
+        let before = locked(&self.0.seen).insert(org, Seen { at: now, numbers });
+        if before.is_some_and(|before| before.numbers != numbers) {
+            db::raise_generation(org.raw());
+        }
+        Ok(())
+    }
+
+    /// The present instant as limits count it.
+    pub fn now(&self) -> Timestamp {
+        self.0.engine.now()
+    }
+}
+
+fn name(who: &Who) -> Name {
+    (who.org, who.principal, who.key.as_ref().map(|key| key.id))
+}
+
+fn same_key(caller: &Caller, who: &Who) -> bool {
+    match (&caller.key, &who.key) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    }
+}

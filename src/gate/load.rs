@@ -1,0 +1,117 @@
+//! Finding a caller: what stands in the tables, put together for a decision.
+
+use std::sync::Arc;
+
+use super::{
+    caller::{Caller, Principal, StepUp, Who},
+    store,
+};
+use crate::{
+    access::{self, OrgRef},
+    clock::Timestamp,
+    db::{Db, Read},
+    error::{Error, Result},
+    limits::{self, Effective, Limit, Source, settings},
+    members,
+    metering::{Account, OrgPlan, Plan, Policy, Scope},
+};
+
+/// Everything that is known of a caller now; none when there is no such member or organization.
+pub(super) async fn load(db: &Db, who: &Who, now: Timestamp) -> Result<Option<Caller>> {
+    let db = &mut db.read();
+    let org: OrgRef = match access::org(db, who.org).await {
+        Ok(org) => org,
+        Err(Error::NotFound) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let settings = Arc::new(settings::find(db, &org).await?);
+    let (mut standing, mut changes, mut own_group) = (None, Vec::new(), None);
+    if let Principal::Member(member) = who.principal {
+        let Some(row) = store::find_membership(db, who.org, member).await? else {
+            return Ok(None);
+        };
+        // A role over the enterprise spends nothing in its organizations.
+        let mut found = access::standing_of(db, who.org, row.user_id, None, now).await?;
+        found.account_is_closed = row.account_state != 1;
+        standing = Some(found);
+        changes.push(row.expires_at);
+        for belonging in store::list_belongings(db, who.org, member).await? {
+            if belonging.expires_at.is_none_or(|end| end > now) {
+                own_group = own_group.or(Some(belonging.group_id));
+                changes.push(belonging.expires_at);
+            }
+        }
+    }
+    let key_group = who.key.as_ref().and_then(|key| key.group);
+    let group = key_group.or(own_group);
+    let effective = match who.principal {
+        Principal::Member(member) => limits::effective(db, who.org, member, settings.conflict, now).await?,
+        Principal::ServiceAccount(_) | Principal::Group(_) => Effective::default(),
+    };
+    let is_of_member = matches!(who.principal, Principal::Member(_)) && key_group.is_none();
+    let pools = if is_of_member {
+        effective.pools.clone()
+    } else {
+        // The key's group need not be one of its owner's.
+        let found = limits::pools(db, who.org, group, now).await?;
+        changes.push(found.changes_at);
+        found.pools
+    };
+    changes.push(effective.changes_at);
+    let mut policies: Vec<Policy> = who.key.iter().flat_map(|key| key.policies.clone()).collect();
+    if let Principal::Member(member) = who.principal {
+        let of_member = |limit: &Limit| policy(Scope::Member, member.raw(), limit);
+        policies.extend(effective.limits.iter().filter_map(of_member));
+    }
+    // A pool counts what is attributed to its group, so only that one applies.
+    let of_group = |limit: &&Limit| matches!(&limit.source, Source::Group(id, _) if Some(*id) == group);
+    for limit in pools.iter().filter(of_group) {
+        let id = group.map_or(0, |group| group.raw());
+        policies.extend(policy(Scope::Group, id, limit));
+    }
+    for limit in pools.iter().filter(|limit| limit.source == Source::Organization) {
+        policies.extend(policy(Scope::Organization, who.org.raw(), limit));
+    }
+    let admins = members::administrators(db, who.org).await?;
+    let contact = admins.into_iter().map(|admin| admin.email).collect();
+    let account = Account { group, ..who.account() };
+    let plan = Plan {
+        account,
+        org: Arc::new(OrgPlan::at(who.org, settings, now)),
+        policies,
+    };
+    let ends = changes.into_iter().flatten().filter(|at| *at > now);
+    Ok(Some(Caller {
+        standing,
+        is_archived: org.archived,
+        key: who.key.clone(),
+        networks: Vec::new(),
+        hours: Vec::new(),
+        step_up: StepUp::default(),
+        changes_at: ends.min().map_or(plan.org.bucket.end, |at| at.min(plan.org.bucket.end)),
+        plan,
+        contact,
+    }))
+}
+
+/// A limit as the engine applies it; none for what is unlimited.
+pub(super) fn policy(scope: Scope, scope_id: i64, limit: &Limit) -> Option<Policy> {
+    Some(Policy {
+        scope,
+        scope_id,
+        window: limit.window,
+        amount: limit.value.amount()?,
+        enforcement: limit.enforcement,
+        source: match (scope, &limit.source) {
+            (Scope::Organization, _) => "organization".to_owned(),
+            _ => limit.source_words(),
+        },
+    })
+}
+
+/// How an organization counts now, for usage that is reported about many of its members.
+pub(super) async fn load_org(db: &mut impl Read, org: crate::ids::OrgId, now: Timestamp) -> Result<OrgPlan> {
+    let place = access::org(db, org).await?;
+    let settings = settings::find(db, &place).await?;
+    Ok(OrgPlan::at(org, Arc::new(settings), now))
+}

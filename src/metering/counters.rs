@@ -1,0 +1,419 @@
+//! Counters in memory: what each subject has spent in the windows that run, and what is held by open reservations.
+//!
+//! Everything of one organization stands in one shard under one lock, so that a decision over all its policies and what it takes are one
+//! step. A counter is made empty when it is first needed, and from then on everything that is booked is added to it; what was booked
+//! before is asked of the database by the writer, in the order of its queue, and added when it comes. So no event is missed or
+//! counted twice, whatever is under way at that moment.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Account, Bucket, Figure, Plan, ReservationId, Scope, calendar,
+    reservations::{Reservation, State},
+    usage::Key,
+};
+use crate::{
+    ids::{MemberId, OrgId},
+    limits::{Window, window::Span},
+};
+
+/// How long a subject that nobody asks about is kept.
+const IDLE: Duration = Duration::from_secs(3_600);
+/// How often a shard is looked through for those.
+const SWEEP: Duration = Duration::from_secs(600);
+/// How long an idempotency key is remembered, and how many a shard remembers.
+const ASKED_FOR: Duration = Duration::from_secs(3_600);
+const ASKED_MOST: usize = 65_536;
+
+/// What a counter counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Subject {
+    pub org: OrgId,
+    pub scope: Scope,
+    pub id: i64,
+}
+
+/// What became of asking the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loaded {
+    /// It has not answered yet.
+    Waiting,
+    /// It is in the counter.
+    Done,
+    /// It could not be asked.
+    Failed,
+}
+
+#[derive(Debug)]
+struct Counter {
+    span: Span,
+    spent: i64,
+    /// Bookings with a higher number than this were added by memory, those before by the database.
+    since: u64,
+    /// While the database has not answered.
+    loading: Option<watch::Receiver<Loaded>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    counters: [Option<Counter>; 4],
+    /// What reservations hold, by the beginning of the bucket in which they were made.
+    held: Vec<(i64, i64)>,
+    used: Instant,
+}
+
+/// Who asks with an idempotency key.
+pub(super) type Asker = (OrgId, Option<MemberId>, Option<i64>, Option<i64>, String);
+
+/// What stands under an idempotency key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub id: ReservationId,
+    pub amount: i64,
+    pub expires_at: crate::clock::Timestamp,
+}
+
+/// What a decision lacks.
+#[derive(Debug)]
+pub(super) enum Need {
+    /// The plan's windows are over, or another calendar has been used since.
+    Stale,
+    /// These counters are not there.
+    Load(Vec<(Subject, Window)>),
+    /// The database has been asked by somebody else.
+    Wait(watch::Receiver<Loaded>),
+    /// A sum would leave what an integer holds.
+    Overflow,
+}
+
+/// The counters and reservations of some organizations.
+#[derive(Debug)]
+pub(super) struct Shard {
+    seq: u64,
+    subjects: HashMap<Subject, Entry>,
+    pub reservations: HashMap<ReservationId, Reservation>,
+    due: BinaryHeap<Reverse<(Instant, ReservationId)>>,
+    asked: HashMap<Asker, Asked>,
+    asked_order: VecDeque<(Instant, Asker)>,
+    /// Events that wait to be committed.
+    pub under_way: HashSet<(OrgId, Key)>,
+    swept: Instant,
+}
+
+fn subjects(account: &Account) -> impl Iterator<Item = Subject> + use<> {
+    let org = account.org;
+    account.subjects().map(move |(scope, id)| Subject { org, scope, id })
+}
+
+impl Shard {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            seq: 0,
+            subjects: HashMap::new(),
+            reservations: HashMap::new(),
+            due: BinaryHeap::new(),
+            asked: HashMap::new(),
+            asked_order: VecDeque::new(),
+            under_way: HashSet::new(),
+            swept: now,
+        }
+    }
+
+    /// Ends what is over by time and forgets what nobody asks about.
+    pub fn tick(&mut self, now: Instant) {
+        while let Some(Reverse((deadline, id))) = self.due.peek().copied() {
+            if deadline > now {
+                break;
+            }
+            self.due.pop();
+            if self
+                .reservations
+                .get(&id)
+                .is_some_and(|found| found.state == State::Open)
+            {
+                self.end(id);
+            }
+        }
+        while let Some((made, _)) = self.asked_order.front() {
+            if now.duration_since(*made) < ASKED_FOR && self.asked_order.len() <= ASKED_MOST {
+                break;
+            }
+            if let Some((_, asker)) = self.asked_order.pop_front() {
+                self.asked.remove(&asker);
+            }
+        }
+        if now.duration_since(self.swept) > SWEEP {
+            self.swept = now;
+            // A subject that comes back is asked of the database again, behind whatever waits to be committed.
+            self.subjects
+                .retain(|_, entry| !entry.held.is_empty() || now.duration_since(entry.used) < IDLE);
+            self.subjects.shrink_to_fit();
+        }
+    }
+
+    /// The next number of a booking or a load.
+    pub fn next(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// How the policies of a plan stand, or what is lacking to say so; the plan's bucket holds the present instant.
+    pub fn figures(&mut self, plan: &Plan, now: Instant) -> Result<Vec<Figure>, Need> {
+        let bucket = &plan.org.bucket;
+        let (mut figures, mut missing) = (Vec::with_capacity(plan.policies.len()), Vec::new());
+        for policy in &plan.policies {
+            let subject = Subject {
+                org: plan.account.org,
+                scope: policy.scope,
+                id: policy.scope_id,
+            };
+            let span = bucket.window(policy.window);
+            let Some(entry) = self.subjects.get_mut(&subject) else {
+                missing.push((subject, policy.window));
+                continue;
+            };
+            entry.used = now;
+            let reserved = entry.reserved(span);
+            let slot = &mut entry.counters[calendar::place(policy.window)];
+            roll(slot, span);
+            match slot {
+                None => missing.push((subject, policy.window)),
+                Some(counter) if counter.span.start > span.start => return Err(Need::Stale),
+                Some(counter) => {
+                    counter.span = span; // a change of zone may have brought the end nearer
+                    if let Some(loading) = &counter.loading {
+                        return Err(Need::Wait(loading.clone()));
+                    }
+                    figures.push(Figure {
+                        spent: counter.spent,
+                        reserved: reserved.ok_or(Need::Overflow)?,
+                    });
+                }
+            }
+        }
+        if missing.is_empty() {
+            Ok(figures)
+        } else {
+            missing.sort_unstable_by_key(|(subject, window)| (subject.scope, subject.id, *window));
+            missing.dedup();
+            Err(Need::Load(missing))
+        }
+    }
+
+    /// Makes empty counters for what [`Need::Load`] named, under the number that the load has.
+    pub fn make(
+        &mut self,
+        list: &[(Subject, Window)],
+        bucket: &Bucket,
+        loading: &watch::Receiver<Loaded>,
+        now: Instant,
+    ) -> u64 {
+        let since = self.next();
+        for (subject, window) in list {
+            let entry = self.subjects.entry(*subject).or_insert_with(|| Entry::new(now));
+            entry.counters[calendar::place(*window)] = Some(Counter {
+                span: bucket.window(*window),
+                spent: 0,
+                since,
+                loading: Some(loading.clone()),
+            });
+        }
+        since
+    }
+
+    /// Adds what the database knew of a counter, or takes the counter away when it could not be asked.
+    pub fn load(&mut self, subject: Subject, window: Window, since: u64, sum: Option<i64>) {
+        let Some(entry) = self.subjects.get_mut(&subject) else {
+            return;
+        };
+        let slot = &mut entry.counters[calendar::place(window)];
+        let Some(counter) = slot.as_mut().filter(|counter| counter.since == since) else {
+            return;
+        };
+        match sum.and_then(|sum| counter.spent.checked_add(sum)) {
+            Some(spent) => {
+                counter.spent = spent;
+                counter.loading = None;
+            }
+            None => *slot = None,
+        }
+    }
+
+    /// Adds a booking to every counter that is there, and gives its number; none when a sum would overflow, and nothing is added then.
+    pub fn book(&mut self, account: &Account, bucket: &Bucket, amount: i64, now: Instant) -> Option<u64> {
+        let concerned = |counter: &Counter, window: Window| counter.span.start <= bucket.window(window).start;
+        for subject in subjects(account) {
+            let Some(entry) = self.subjects.get(&subject) else {
+                continue;
+            };
+            for window in Window::ALL {
+                let counter = entry.counters[calendar::place(window)].as_ref();
+                if let Some(counter) = counter.filter(|counter| concerned(counter, window)) {
+                    counter.spent.checked_add(amount)?;
+                }
+            }
+        }
+        for subject in subjects(account) {
+            let Some(entry) = self.subjects.get_mut(&subject) else {
+                continue;
+            };
+            entry.used = now;
+            for window in Window::ALL {
+                let slot = &mut entry.counters[calendar::place(window)];
+                let span = bucket.window(window);
+                roll(slot, span);
+                if let Some(counter) = slot.as_mut().filter(|counter| counter.span.start == span.start) {
+                    counter.spent += amount;
+                }
+            }
+        }
+        Some(self.next())
+    }
+
+    /// Takes a booking back that was not committed, or was there already.
+    pub fn take_back(&mut self, account: &Account, bucket: &Bucket, amount: i64, seq: u64) {
+        for subject in subjects(account) {
+            let Some(entry) = self.subjects.get_mut(&subject) else {
+                continue;
+            };
+            for window in Window::ALL {
+                let slot = &mut entry.counters[calendar::place(window)];
+                let start = bucket.window(window).start;
+                if let Some(counter) = slot.as_mut().filter(|one| one.span.start == start && one.since < seq) {
+                    counter.spent = counter.spent.saturating_sub(amount);
+                }
+            }
+        }
+    }
+
+    /// Forgets what was spent, to ask the database again: what it holds is not known any more.
+    pub fn forget(&mut self) {
+        for entry in self.subjects.values_mut() {
+            entry.counters = [const { None }; 4];
+        }
+    }
+
+    /// Lets a reservation hold its amount.
+    pub fn open(&mut self, id: ReservationId, reservation: Reservation, now: Instant) {
+        self.hold(&reservation, reservation.holds, now);
+        self.due.push(Reverse((reservation.deadline, id)));
+        if let Some(asked_as) = &reservation.asked_as {
+            let asker = asker(&reservation.account, asked_as);
+            self.asked_order.push_back((now, asker.clone()));
+            self.asked.insert(
+                asker,
+                Asked {
+                    id,
+                    amount: reservation.amount,
+                    expires_at: reservation.expires_at,
+                },
+            );
+        }
+        self.reservations.insert(id, reservation);
+    }
+
+    /// What stands under an idempotency key of a caller.
+    pub fn asked(&self, account: &Account, key: &str) -> Option<Asked> {
+        self.asked.get(&asker(account, key)).copied()
+    }
+
+    /// Ends an open reservation and lets go of its amount.
+    pub fn end(&mut self, id: ReservationId) -> Option<Reservation> {
+        let reservation = self.reservations.remove(&id)?;
+        self.hold(&reservation, -reservation.holds, reservation.deadline);
+        Some(reservation)
+    }
+
+    /// Turns what a reservation holds into a booking of `used` that waits. What is left of it is held until the booking is committed, so
+    /// that a commit that fails finds room to hold all of it again.
+    pub fn settling(&mut self, id: ReservationId, used: i64, now: Instant) {
+        let Some(mut reservation) = self.reservations.remove(&id) else {
+            return;
+        };
+        let turned = used.clamp(0, reservation.holds);
+        self.hold(&reservation, -turned, now);
+        reservation.holds -= turned;
+        reservation.state = State::Settling;
+        self.reservations.insert(id, reservation);
+    }
+
+    /// Lets a reservation hold its amount again whose settlement was not committed; one whose time is over ends.
+    pub fn reopen(&mut self, id: ReservationId, now: Instant) {
+        let Some(mut reservation) = self.reservations.remove(&id) else {
+            return;
+        };
+        let is_over = reservation.deadline <= now;
+        let holds = if is_over { 0 } else { reservation.amount };
+        self.hold(&reservation, holds - reservation.holds, now);
+        if !is_over {
+            reservation.holds = holds;
+            reservation.state = State::Open;
+            self.due.push(Reverse((reservation.deadline, id)));
+            self.reservations.insert(id, reservation);
+        }
+    }
+
+    /// Adds to what is held by everything that a reservation is charged to; below zero, takes away.
+    fn hold(&mut self, reservation: &Reservation, more: i64, now: Instant) {
+        let bucket = reservation.bucket.start.micros();
+        for subject in subjects(&reservation.account) {
+            let entry = self.subjects.entry(subject).or_insert_with(|| Entry::new(now));
+            match entry.held.iter_mut().find(|(start, _)| *start == bucket) {
+                Some((_, amount)) => *amount = amount.saturating_add(more),
+                None => entry.held.push((bucket, more)),
+            }
+            entry.held.retain(|(_, amount)| *amount != 0);
+        }
+    }
+
+    /// What all reservations hold of an organization.
+    pub fn held(&self, org: OrgId) -> i64 {
+        let all = self.reservations.values();
+        all.filter(|one| one.account.org == org).map(|one| one.holds).sum()
+    }
+}
+
+fn asker(account: &Account, key: &str) -> Asker {
+    (
+        account.org,
+        account.member,
+        account.service_account,
+        account.key,
+        key.to_owned(),
+    )
+}
+
+/// Begins a counter's next window. While it waits for the database, it is asked for anew.
+fn roll(slot: &mut Option<Counter>, span: Span) {
+    let Some(counter) = slot.as_mut().filter(|counter| counter.span.start < span.start) else {
+        return;
+    };
+    if counter.loading.is_some() {
+        *slot = None;
+        return;
+    }
+    counter.span = span;
+    counter.spent = 0;
+}
+
+impl Entry {
+    const fn new(now: Instant) -> Self {
+        Self {
+            counters: [const { None }; 4],
+            held: Vec::new(),
+            used: now,
+        }
+    }
+    fn reserved(&self, span: Span) -> Option<i64> {
+        self.held
+            .iter()
+            .filter(|(start, _)| span.contains(crate::clock::Timestamp::from_micros(*start)))
+            .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(*amount))
+    }
+}

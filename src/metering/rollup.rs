@@ -1,0 +1,143 @@
+//! Sums of events, by bucket and billing period, for everything that limits and reports ask about.
+
+use std::collections::HashMap;
+
+use super::{Bounds, Scope, store::Event};
+use crate::{
+    clock::Timestamp,
+    error::{Error, Result},
+    ids::OrgId,
+};
+
+/// What a sum stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// When the bucket or billing period began.
+    pub start: Timestamp,
+    /// The organization.
+    pub org: OrgId,
+    /// What is summed.
+    pub scope: Scope,
+    /// Which one of those.
+    pub id: i64,
+}
+
+/// A sum of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// What limits count: events by the instant of their booking.
+    pub booked: i64,
+    /// What reports count: events by the instant at which they happened.
+    pub occurred: i64,
+    /// How many units, by when they happened.
+    pub quantity: i64,
+    /// How many events, by when they happened.
+    pub events: i64,
+}
+
+/// What a member did of one activity in a billing period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Doing {
+    /// When the billing period began.
+    pub start: Timestamp,
+    /// The organization.
+    pub org: OrgId,
+    /// The member.
+    pub member: i64,
+    /// The activity.
+    pub activity: i64,
+}
+
+/// Sums that are to be added to those of the database.
+#[derive(Debug, Default)]
+pub struct Sums {
+    /// By bucket.
+    pub days: HashMap<Place, Sum>,
+    /// By billing period.
+    pub months: HashMap<Place, Sum>,
+    /// By member and activity: amount, quantity, events.
+    pub activities: HashMap<Doing, (i64, i64, i64)>,
+}
+
+fn overflow() -> Error {
+    Error::invalid(
+        "amount",
+        "The sum of what was used would be larger than Muster can count. Send a smaller amount.",
+    )
+}
+
+impl Sums {
+    /// Adds an event that is summed under `booked` for limits and under `occurred` for reports.
+    pub fn add(&mut self, event: &Event, booked: Bounds, occurred: Bounds) -> Result<()> {
+        let org = event.org_id;
+        let scopes = [
+            (Scope::Organization, Some(org.raw())),
+            (Scope::Group, event.group_id),
+            (Scope::Member, event.member_id),
+            (Scope::ServiceAccount, event.service_account_id),
+            (Scope::Key, event.key_id),
+            (Scope::Activity, event.activity),
+            (Scope::App, event.app),
+            (Scope::Flow, event.flow),
+        ];
+        let all = Sum {
+            booked: event.amount,
+            occurred: event.amount,
+            quantity: event.quantity,
+            events: 1,
+        };
+        let counted = Sum {
+            booked: event.amount,
+            ..Sum::default()
+        };
+        let happened = Sum { booked: 0, ..all };
+        for (scope, id) in scopes {
+            let Some(id) = id else { continue };
+            let pairs = [
+                (&mut self.days, booked.day, occurred.day),
+                (&mut self.months, booked.month, occurred.month),
+            ];
+            for (sums, booked, occurred) in pairs {
+                let place = |start| Place { start, org, scope, id };
+                if booked == occurred {
+                    plus(sums, place(booked), all)?;
+                } else {
+                    plus(sums, place(booked), counted)?;
+                    plus(sums, place(occurred), happened)?;
+                }
+            }
+        }
+        if let (Some(member), Some(activity)) = (event.member_id, event.activity) {
+            let doing = Doing {
+                start: occurred.month,
+                org,
+                member,
+                activity,
+            };
+            let (amount, quantity, events) = self.activities.entry(doing).or_default();
+            *amount = amount.checked_add(event.amount).ok_or_else(overflow)?;
+            *quantity = quantity.checked_add(event.quantity).ok_or_else(overflow)?;
+            *events += 1;
+        }
+        Ok(())
+    }
+}
+
+fn plus(sums: &mut HashMap<Place, Sum>, place: Place, more: Sum) -> Result<()> {
+    let sum = sums.entry(place).or_default();
+    let add = |one: i64, other: i64| one.checked_add(other).ok_or_else(overflow);
+    *sum = Sum {
+        booked: add(sum.booked, more.booked)?,
+        occurred: add(sum.occurred, more.occurred)?,
+        quantity: add(sum.quantity, more.quantity)?,
+        events: add(sum.events, more.events)?,
+    };
+    Ok(())
+}
+
+/// Sums in the order of their keys, so that writers meet rows in one order.
+pub(super) fn sorted<K: Ord + Copy, V: Copy>(sums: &HashMap<K, V>) -> Vec<(K, V)> {
+    let mut list: Vec<(K, V)> = sums.iter().map(|(key, sum)| (*key, *sum)).collect();
+    list.sort_unstable_by_key(|(key, _)| *key);
+    list
+}

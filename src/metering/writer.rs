@@ -1,0 +1,487 @@
+//! The writer: one task that commits whatever is queued in one transaction, and acknowledges after the commit.
+//!
+//! There is no timer: while a commit is under way the next ones queue up, so the batch grows with the load. Events are inserted with
+//! "do nothing" and counted; only when the count differs is the transaction begun anew with a statement that says which were there.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    Account, Bounds, Bucket, Outcome, ReservationId, Usage,
+    counters::{Loaded, Subject},
+    engine::State,
+    names::Names,
+    rollup::Sums,
+    store::{self, Event},
+    usage::Key,
+};
+use crate::{
+    clock::Timestamp,
+    db::{Authority, Fate, Tx},
+    error::{Error, Result},
+    ids::OrgId,
+    limits::Window,
+};
+
+/// How many events a transaction holds at most.
+const MOST: usize = 10_000;
+/// How many counters are loaded beside them at most.
+const MOST_LOADS: usize = 256;
+/// The advisory lock of whoever decides, on PostgreSQL.
+const AUTHORITY: i64 = 0x6d75_7374_6572_0001;
+/// How long after another process was found to decide it is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// An event as it will be booked.
+#[derive(Debug)]
+pub(super) struct Booking {
+    pub account: Account,
+    pub usage: Usage,
+    pub key: Key,
+    pub digest: i64,
+    /// When it happened, or when it came.
+    pub at: Timestamp,
+    /// Whether it came without a time.
+    pub untimed: bool,
+    /// Under which beginnings reports sum it.
+    pub occurred: Bounds,
+    /// By which instant limits count it.
+    pub booked_at: Timestamp,
+    /// The bucket of that instant.
+    pub bucket: Bucket,
+    pub flags: i64,
+    /// What it settles.
+    pub reservation: Option<ReservationId>,
+}
+
+/// A booking in the queue, with its place in the counters.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub shard: usize,
+    pub seq: u64,
+    pub booking: Booking,
+}
+
+/// A counter that the database is asked for.
+#[derive(Debug)]
+pub(super) struct Want {
+    pub subject: Subject,
+    pub window: Window,
+    /// When that window began.
+    pub start: Timestamp,
+    /// When its buckets begin.
+    pub starts: Arc<str>,
+}
+
+/// Counters that the database is asked for.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub shard: usize,
+    pub since: u64,
+    pub wants: Vec<Want>,
+    pub done: watch::Sender<Loaded>,
+}
+
+/// What stands in the queue.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Events of one request.
+    Book(Vec<Item>, oneshot::Sender<Vec<Outcome>>),
+    /// Counters.
+    Load(Load),
+    /// The end: what stands before it is worked off.
+    Close(oneshot::Sender<()>),
+}
+
+/// What a transaction came to.
+struct Done {
+    outcomes: Vec<Outcome>,
+    /// For each load, what each of its counters holds.
+    sums: Vec<Vec<i64>>,
+}
+
+/// The task's own things.
+pub(super) struct Writer {
+    state: Arc<State>,
+    queue: mpsc::Receiver<Message>,
+    names: Names,
+    authority: Option<Authority>,
+    refused_at: Option<Instant>,
+    has_horizon: bool,
+}
+
+impl Writer {
+    pub fn new(state: Arc<State>, queue: mpsc::Receiver<Message>) -> Self {
+        Self {
+            state,
+            queue,
+            names: Names::default(),
+            authority: None,
+            refused_at: None,
+            has_horizon: false,
+        }
+    }
+
+    /// Works until it is told to stop, or nobody can tell it anything any more.
+    pub async fn run(mut self) {
+        let mut told = Vec::new();
+        while let Some(first) = self.queue.recv().await {
+            let (mut requests, mut loads) = (Vec::new(), Vec::new());
+            let (mut events, mut next) = (0, Some(first));
+            while let Some(message) = next {
+                match message {
+                    Message::Book(items, reply) => {
+                        events += items.len();
+                        requests.push((items, reply));
+                    }
+                    Message::Load(load) => loads.push(load),
+                    Message::Close(reply) => {
+                        self.queue.close();
+                        told.push(reply);
+                    }
+                }
+                let has_room = events < MOST && loads.len() < MOST_LOADS;
+                next = if has_room { self.queue.try_recv().ok() } else { None };
+            }
+            self.work(requests, loads).await;
+        }
+        if let Some(authority) = self.authority.take() {
+            authority.end().await;
+        }
+        for reply in told {
+            let _ = reply.send(()); // whoever waited may have gone
+        }
+    }
+
+    async fn work(&mut self, requests: Vec<(Vec<Item>, oneshot::Sender<Vec<Outcome>>)>, loads: Vec<Load>) {
+        let (mut items, mut replies) = (Vec::new(), Vec::new());
+        for (mine, reply) in requests {
+            replies.push((mine.len(), reply));
+            items.extend(mine);
+        }
+        let mut outcomes = if self.is_ready().await {
+            self.work_ready(&items, &loads).await
+        } else {
+            self.give_up(&items, &loads, None);
+            vec![Outcome::Failed; items.len()]
+        };
+        for (count, reply) in replies {
+            let rest = outcomes.split_off(count);
+            let _ = reply.send(std::mem::replace(&mut outcomes, rest)); // whoever asked may have gone
+        }
+    }
+
+    async fn work_ready(&mut self, items: &[Item], loads: &[Load]) -> Vec<Outcome> {
+        match self.transact(items, loads).await {
+            Ok(done) => {
+                self.settle(items, &done.outcomes);
+                for (load, sums) in loads.iter().zip(done.sums) {
+                    let mut shard = self.state.shard(load.shard);
+                    for (want, sum) in load.wants.iter().zip(sums) {
+                        shard.load(want.subject, want.window, load.since, Some(sum));
+                    }
+                    drop(shard);
+                    load.done.send_replace(Loaded::Done);
+                }
+                done.outcomes
+            }
+            // One event may be what the database does not take; the others must not suffer for it.
+            Err((error @ (Error::Internal(_) | Error::Invalid { .. }), Fate::RolledBack))
+                if items.len() + loads.len() > 1 =>
+            {
+                tracing::warn!(error = %error.inner(), "what was queued is booked one by one");
+                let mut outcomes = Vec::with_capacity(items.len());
+                for item in items {
+                    outcomes.extend(Box::pin(self.work_ready(std::slice::from_ref(item), &[])).await);
+                }
+                for load in loads {
+                    Box::pin(self.work_ready(&[], std::slice::from_ref(load))).await;
+                }
+                outcomes
+            }
+            Err((Error::Invalid { .. }, Fate::RolledBack)) if loads.is_empty() => {
+                let outcomes = vec![Outcome::TooLarge; items.len()];
+                self.settle(items, &outcomes);
+                outcomes
+            }
+            Err((error, fate)) => {
+                tracing::error!(error = %error.inner(), ?fate, events = items.len(), "usage was not booked");
+                self.give_up(items, loads, Some(fate));
+                vec![Outcome::Failed; items.len()]
+            }
+        }
+    }
+
+    /// Whether this process decides, and the disk has not failed it.
+    async fn is_ready(&mut self) -> bool {
+        if self.state.is_shut.load(Ordering::SeqCst) {
+            return false;
+        }
+        if let Some(authority) = &mut self.authority {
+            if authority.lasts().await {
+                return true;
+            }
+            tracing::error!(
+                "the connection that holds the right to decide is lost; everything is asked of the database again"
+            );
+            self.authority = None;
+            self.state.is_ready.store(false, Ordering::SeqCst);
+            self.state.forget();
+        }
+        if self.refused_at.is_some_and(|at| at.elapsed() < AGAIN) {
+            return false;
+        }
+        match self.state.db.authority(AUTHORITY).await {
+            Ok(Some(authority)) => self.authority = Some(authority),
+            Ok(None) => {
+                tracing::error!("another process decides about limits on this database; this one does not");
+                self.refused_at = Some(Instant::now());
+                return false;
+            }
+            Err(error) => {
+                tracing::error!(error = %error.inner(), "the right to decide could not be asked for");
+                return false;
+            }
+        }
+        if !self.has_horizon {
+            match store::find_latest(&mut self.state.db.read()).await {
+                Ok(latest) => self.state.remember(latest),
+                Err(error) => {
+                    tracing::error!(error = %error.inner(), "the ledger cannot be read");
+                    return false;
+                }
+            }
+            self.has_horizon = true;
+        }
+        self.state.is_ready.store(true, Ordering::SeqCst);
+        true
+    }
+
+    /// Lets memory follow what was committed.
+    fn settle(&self, items: &[Item], outcomes: &[Outcome]) {
+        for (item, outcome) in items.iter().zip(outcomes) {
+            let booking = &item.booking;
+            let mut shard = self.state.shard(item.shard);
+            shard.under_way.remove(&(booking.account.org, booking.key));
+            if *outcome == Outcome::Failed || *outcome == Outcome::TooLarge {
+                shard.take_back(&booking.account, &booking.bucket, booking.usage.amount, item.seq);
+                if let Some(id) = booking.reservation {
+                    shard.reopen(id, Instant::now());
+                }
+                continue;
+            }
+            if *outcome != Outcome::Booked {
+                shard.take_back(&booking.account, &booking.bucket, booking.usage.amount, item.seq);
+            }
+            if let Some(id) = booking.reservation {
+                shard.end(id);
+            }
+        }
+    }
+
+    /// Lets memory forget what was not committed, or may not have been.
+    fn give_up(&self, items: &[Item], loads: &[Load], fate: Option<Fate>) {
+        match fate {
+            None | Some(Fate::RolledBack) => self.settle(items, &vec![Outcome::Failed; items.len()]),
+            Some(fate) => {
+                if fate == Fate::Untrusted {
+                    tracing::error!(
+                        "The disk failed to keep what was written. Nothing more is booked until Muster is started again: only that shows what is on the disk."
+                    );
+                    self.state.is_shut.store(true, Ordering::SeqCst);
+                }
+                self.state.forget();
+                for item in items {
+                    let mut shard = self.state.shard(item.shard);
+                    shard.under_way.remove(&(item.booking.account.org, item.booking.key));
+                    if let Some(id) = item.booking.reservation {
+                        shard.reopen(id, Instant::now());
+                    }
+                }
+            }
+        }
+        for load in loads {
+            let mut shard = self.state.shard(load.shard);
+            for want in &load.wants {
+                shard.load(want.subject, want.window, load.since, None);
+            }
+            drop(shard);
+            load.done.send_replace(Loaded::Failed);
+        }
+    }
+
+    async fn transact(&mut self, items: &[Item], loads: &[Load]) -> std::result::Result<Done, (Error, Fate)> {
+        let whole = |error: Error| (error, Fate::RolledBack);
+        if items.is_empty() {
+            let sums = sums(&mut self.state.db.read(), items, &[], loads)
+                .await
+                .map_err(whole)?;
+            return Ok(Done {
+                outcomes: Vec::new(),
+                sums,
+            });
+        }
+        for is_told in [false, true] {
+            let mut tx = self.state.db.write().await.map_err(whole)?;
+            let filled = self.fill(&mut tx, items, is_told).await;
+            let Some(outcomes) = filled.inspect_err(|_| self.names.forget()).map_err(whole)? else {
+                self.names.forget();
+                continue; // some were there: once more, with the statement that says which
+            };
+            let sums = sums(&mut tx, items, &outcomes, loads).await;
+            let sums = sums.inspect_err(|_| self.names.forget()).map_err(whole)?;
+            #[cfg(test)]
+            if let Some(fate) = self.state.commit_fails.lock().ok().and_then(|mut fails| fails.take()) {
+                self.names.forget();
+                return Err((Error::Busy, fate));
+            }
+            let committed = tx.commit_or_fate().await;
+            committed.inspect_err(|_| self.names.forget())?;
+            self.names.keep();
+            return Ok(Done { outcomes, sums });
+        }
+        Err(whole(Error::Internal("events come and go".to_owned())))
+    }
+
+    /// Writes events and sums; none when some events were there and the statement did not say which.
+    async fn fill(&mut self, tx: &mut Tx, items: &[Item], is_told: bool) -> Result<Option<Vec<Outcome>>> {
+        let times = times(tx, items).await?;
+        let ident = |place: usize| {
+            let booking = &items[place].booking;
+            (booking.account.org, times[place], booking.key)
+        };
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        order.sort_by_key(|place| ident(*place)); // stable: of twins, the first to come stands first
+        let mut firsts: Vec<usize> = Vec::with_capacity(items.len());
+        let mut first_of: Vec<usize> = (0..items.len()).collect();
+        for place in order {
+            match firsts.last() {
+                Some(first) if ident(*first) == ident(place) => first_of[place] = *first,
+                _ => firsts.push(place),
+            }
+        }
+        let mut events = Vec::with_capacity(firsts.len());
+        for place in &firsts {
+            events.push(self.event(tx, &items[*place].booking, times[*place]).await?);
+        }
+        self.names.store(tx).await?;
+        let mut digests: HashMap<usize, i64> = HashMap::new();
+        if is_told {
+            let new = store::insert_told(tx, events.iter().cloned()).await?;
+            let new: HashSet<(OrgId, Timestamp, Vec<u8>)> =
+                new.into_iter().map(|one| (one.org_id, one.at, one.key)).collect();
+            for place in &firsts {
+                let (org, at, key) = ident(*place);
+                if !new.contains(&(org, at, key.to_vec())) {
+                    let digest = store::find_digest(tx, org, at, key).await?;
+                    digests.insert(*place, digest.unwrap_or_default());
+                }
+            }
+        } else if store::insert(tx, events.iter().cloned()).await? != events.len() as u64 {
+            return Ok(None);
+        }
+        let mut added = Sums::default();
+        for (place, event) in firsts.iter().zip(&events) {
+            if !digests.contains_key(place) {
+                let booking = &items[*place].booking;
+                added.add(event, booking.bucket.bounds(), booking.occurred)?;
+            }
+        }
+        store::add(tx, &added).await?;
+        let outcome = |place: usize| {
+            let (mine, first) = (items[place].booking.digest, first_of[place]);
+            let there = digests.get(&first).copied();
+            match there {
+                None if first == place => Outcome::Booked,
+                there if there.unwrap_or(items[first].booking.digest) == mine => Outcome::Duplicate,
+                _ => Outcome::Conflict,
+            }
+        };
+        Ok(Some((0..items.len()).map(outcome).collect()))
+    }
+
+    async fn event(&mut self, tx: &mut Tx, booking: &Booking, at: Timestamp) -> Result<Event> {
+        let (account, usage) = (&booking.account, &booking.usage);
+        Ok(Event {
+            org_id: account.org,
+            at,
+            key: booking.key.to_vec(),
+            kind: usage.kind,
+            member_id: account.member.map(|id| id.raw()),
+            service_account_id: account.service_account,
+            key_id: account.key,
+            group_id: account.group.map(|id| id.raw()),
+            activity: self.names.find(tx, account.org, usage.activity.as_ref()).await?,
+            app: self.names.find(tx, account.org, usage.app.as_ref()).await?,
+            flow: self.names.find(tx, account.org, usage.flow.as_ref()).await?,
+            amount: usage.amount,
+            quantity: usage.quantity,
+            unit_price: usage.unit_price,
+            booked_at: booking.booked_at,
+            reservation: booking.reservation.map(|id| id.bytes().to_vec()),
+            digest: booking.digest,
+            flags: booking.flags,
+        })
+    }
+}
+
+/// When each event happened: an event without a time has that of its first arrival.
+async fn times(tx: &mut Tx, items: &[Item]) -> Result<Vec<Timestamp>> {
+    let mut times = Vec::with_capacity(items.len());
+    let mut fresh: HashMap<(OrgId, Key), Timestamp> = HashMap::new();
+    for item in items {
+        let booking = &item.booking;
+        let ident = (booking.account.org, booking.key);
+        let at = if !booking.untimed {
+            booking.at
+        } else if let Some(at) = fresh.get(&ident) {
+            *at
+        } else if let Some(at) = store::find_untimed(tx, ident.0, ident.1).await? {
+            at
+        } else {
+            fresh.insert(ident, booking.at);
+            booking.at
+        };
+        times.push(at);
+    }
+    let rows = fresh.into_iter().map(|((org, key), at)| (org, key.to_vec(), at));
+    store::insert_untimed(tx, rows.collect()).await?;
+    Ok(times)
+}
+
+/// What the database knows of counters: everything that stood before them in the queue, and nothing that stood behind.
+async fn sums(
+    db: &mut impl crate::db::Read,
+    items: &[Item],
+    outcomes: &[Outcome],
+    loads: &[Load],
+) -> Result<Vec<Vec<i64>>> {
+    let mut all = Vec::with_capacity(loads.len());
+    for load in loads {
+        let mut sums = Vec::with_capacity(load.wants.len());
+        for want in &load.wants {
+            let mut sum = store::spent(db, want.subject, want.window, &want.starts).await?;
+            for (item, outcome) in items.iter().zip(outcomes) {
+                let account = &item.booking.account;
+                let is_behind = item.shard == load.shard && item.seq > load.since && *outcome == Outcome::Booked;
+                if is_behind
+                    && account.org == want.subject.org
+                    && account
+                        .subjects()
+                        .any(|one| one == (want.subject.scope, want.subject.id))
+                    && item.booking.bucket.window(want.window).start == want.start
+                {
+                    sum = sum.saturating_sub(item.booking.usage.amount);
+                }
+            }
+            sums.push(sum);
+        }
+        all.push(sums);
+    }
+    Ok(all)
+}

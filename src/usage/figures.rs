@@ -1,0 +1,308 @@
+//! What was used, put together for a page.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    chart::Day,
+    period::{Choice, Period, buckets},
+    store::{self, Sum},
+    views::{GroupSpend, in_column, words},
+};
+use crate::{
+    access::{Can, Permission},
+    clock::Timestamp,
+    db::Read,
+    error::Result,
+    ids::{GroupId, MemberId, OrgId},
+    limits::{self, Settings, Source, Value, Window},
+    metering::Scope,
+    web::{filters::percent, layout::Meter},
+};
+
+/// How many billing periods an average looks back at most.
+const MONTHS: usize = 12;
+/// How many rows a table of shares has.
+pub(super) const ROWS: i64 = 10;
+
+/// The figures of an organization, a member or anything else that sums are kept for.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// The period.
+    pub period: Period,
+    /// Every day of it so far.
+    pub days: Vec<Day>,
+    /// Micro-credits in it.
+    pub total: i64,
+    /// Events in it.
+    pub events: i64,
+    /// What the billing period comes to if it goes on like this; none for one that is over or has just begun.
+    pub course: Option<i64>,
+    /// What was used in the same days of the billing period before.
+    pub same_days: i64,
+    /// What was used in the whole billing period before.
+    pub last: i64,
+    /// What a complete billing period comes to on average, of at most twelve; none without one.
+    pub average: Option<i64>,
+    /// Since the beginning.
+    pub ever: i64,
+    /// Events since the beginning.
+    pub ever_events: i64,
+}
+
+/// Adds to the limits of a table of members what each of them has used in the billing period that runs (R-DIR-04), with one statement.
+pub async fn add_used(
+    db: &mut impl Read,
+    org: OrgId,
+    settings: &Settings,
+    cells: &mut limits::Cells,
+    now: Timestamp,
+) -> Result<()> {
+    let month = settings.window(Window::Month, now).start;
+    let ids: Vec<i64> = cells
+        .each()
+        .filter_map(|(id, _)| id.parse::<MemberId>().ok())
+        .map(|id| id.raw())
+        .collect();
+    let rows = store::of_ids(db, org, Scope::Member, month, store::list(ids)).await?;
+    let used: HashMap<String, i64> = rows
+        .into_iter()
+        .map(|row| (MemberId::from_raw(row.id).to_string(), row.amount))
+        .collect();
+    for (id, cell) in cells.each() {
+        let Some(used) = used.get(id).copied().filter(|used| *used != 0) else {
+            continue; // a bar for nobody's nothing would make every row higher
+        };
+        let shown = in_column(used, settings.unit);
+        match cell.month.filter(|whole| *whole > 0) {
+            Some(whole) => {
+                let part = percent(used.max(0), whole);
+                cell.used = format!("{shown} used, {part}");
+                let told = format!("{} used, {part} this month", words(used, settings.unit));
+                cell.meter = Meter::of(used, whole, told);
+            }
+            None => cell.used = format!("{shown} used this month"),
+        }
+    }
+    Ok(())
+}
+
+async fn by_bucket(
+    db: &mut impl Read,
+    org: OrgId,
+    (scope, id): (Scope, i64),
+    starts: &str,
+) -> Result<HashMap<Timestamp, (i64, i64)>> {
+    let rows = store::series(db, org, scope, id, starts).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.start, (row.amount, row.events)))
+        .collect())
+}
+
+/// The figures of one thing in a period.
+pub async fn load(
+    db: &mut impl Read,
+    org: OrgId,
+    settings: &Settings,
+    of: (Scope, i64),
+    choice: Choice,
+    now: Timestamp,
+) -> Result<Figures> {
+    let period = Period::of(choice, settings, now);
+    let sums = by_bucket(db, org, of, &period.starts()).await?;
+    // Two buckets of one day are one bar.
+    let mut days: BTreeMap<jiff::civil::Date, (i64, i64)> = BTreeMap::new();
+    for (start, date) in &period.buckets {
+        let (amount, events) = sums.get(start).copied().unwrap_or_default();
+        let day = days.entry(*date).or_default();
+        *day = (day.0.saturating_add(amount), day.1.saturating_add(events));
+    }
+    let days: Vec<Day> = days
+        .into_iter()
+        .map(|(date, (amount, events))| Day { date, amount, events })
+        .collect();
+    let total = days.iter().map(|day| day.amount).fold(0, i64::saturating_add);
+    let running = settings.window(Window::Month, now).start;
+    let before = Period::of(Choice::Last, settings, now);
+    let elapsed = now.since(running);
+    let same: Vec<(Timestamp, jiff::civil::Date)> =
+        buckets(settings, before.start, before.start.plus(elapsed).min(running));
+    let list = store::list(same.iter().map(|(start, _)| start.micros()));
+    let same_days = by_bucket(db, org, of, &list)
+        .await?
+        .values()
+        .map(|(amount, _)| *amount)
+        .sum();
+    let months = store::months(db, org, of.0, of.1, MONTHS as i64 + 1).await?;
+    let last = months
+        .iter()
+        .find(|month| month.start == before.start)
+        .map_or(0, |month| month.amount);
+    let oldest = months.last().map(|month| month.start);
+    let over: i64 = months
+        .iter()
+        .filter(|month| month.start < running)
+        .map(|month| month.amount)
+        .sum();
+    let (ever, ever_events) = store::ever(db, org, of.0, of.1).await?;
+    Ok(Figures {
+        events: days.iter().map(|day| day.events).sum(),
+        course: course(&period, total, now),
+        same_days,
+        last,
+        average: oldest.and_then(|oldest| average(settings, running, oldest, over)),
+        ever,
+        ever_events,
+        period,
+        days,
+        total,
+    })
+}
+
+/// What a period comes to if it goes on like this; nothing is said before a day of it has gone by.
+fn course(period: &Period, total: i64, now: Timestamp) -> Option<i64> {
+    let (gone, whole) = (
+        now.since(period.start).as_secs(),
+        period.end.since(period.start).as_secs(),
+    );
+    if period.choice != Choice::Month || gone < 86_400 || total <= 0 || now >= period.end {
+        return None;
+    }
+    i64::try_from(i128::from(total) * i128::from(whole) / i128::from(gone)).ok()
+}
+
+/// The mean of complete billing periods since the first one with usage, of at most twelve; empty ones count.
+fn average(settings: &Settings, running: Timestamp, oldest: Timestamp, sum: i64) -> Option<i64> {
+    let (mut at, mut count) = (running, 0);
+    while at > oldest && count < MONTHS {
+        at = settings
+            .window(Window::Month, Timestamp::from_micros(at.micros() - 1))
+            .start;
+        count += 1;
+    }
+    (count > 0).then(|| sum / count as i64)
+}
+
+/// A row of a table of shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Which one; none for the rest.
+    pub id: Option<i64>,
+    /// What it is called.
+    pub name: String,
+    /// Micro-credits.
+    pub amount: i64,
+    /// Events.
+    pub events: i64,
+}
+
+/// What the organization, or one of its groups, may use together in a billing period, in micro-credits; none when that is not limited.
+pub async fn pool(db: &mut impl Read, org: OrgId, group: Option<GroupId>, now: Timestamp) -> Result<Option<i64>> {
+    let found = limits::pools(db, org, group, now).await?;
+    let is_asked = |source: &Source| match (source, group) {
+        (Source::Organization, None) => true,
+        (Source::Group(id, _), Some(group)) => *id == group,
+        _ => false,
+    };
+    let pool = found
+        .pools
+        .iter()
+        .find(|limit| is_asked(&limit.source) && limit.window == Window::Month);
+    Ok(match pool.map(|limit| limit.value) {
+        Some(Value::Amount(amount)) => Some(amount.micros()),
+        _ => None,
+    })
+}
+
+/// What a group has used in the billing period that runs, for its page (R-GRP-09, C-35): what was booked for it, so that groups add up.
+///
+/// Whoever leads it without a right to usage sees these figures and nothing else: what single members have used counts for their
+/// other groups too, and is kept in one sum.
+pub async fn of_group<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, now: Timestamp) -> Result<GroupSpend> {
+    let org = by.org();
+    let settings = limits::settings::find(db, org).await?;
+    let found = load(db, org.id, &settings, (Scope::Group, group.raw()), Choice::Month, now).await?;
+    let pool = pool(db, org.id, Some(group), now).await?;
+    let top = match (by.may(Permission::UsageRead), found.period.month) {
+        (true, Some(month)) => Some(store::of_group(db, org.id, group, month, now).await?),
+        _ => None,
+    };
+    Ok(GroupSpend::new(by, &found, &settings, pool, top.as_deref(), now))
+}
+
+/// What a period's usage is made of, the largest first, and a row for the rest so that the rows add up (C-35).
+pub async fn shares(db: &mut impl Read, org: OrgId, figures: &Figures, scope: Scope, rest: &str) -> Result<Vec<Share>> {
+    let sums = match figures.period.month {
+        Some(month) => store::of_month(db, month, org, scope, ROWS).await?,
+        None => store::of_days(db, org, scope, &figures.period.starts(), ROWS).await?,
+    };
+    named(db, org, scope, sums, (figures.total, figures.events), rest).await
+}
+
+/// What a member's billing period is made of, by activity.
+pub async fn activities(db: &mut impl Read, org: OrgId, figures: &Figures, member: MemberId) -> Result<Vec<Share>> {
+    let Some(month) = figures.period.month else {
+        return Ok(Vec::new());
+    };
+    let sums = store::of_member(db, month, org, member.raw(), ROWS).await?;
+    let whole = (figures.total, figures.events);
+    named(db, org, Scope::Activity, sums, whole, "Without an activity type").await
+}
+
+/// What a member's billing period is made of, by their keys.
+pub async fn keys(db: &mut impl Read, org: OrgId, figures: &Figures, member: MemberId) -> Result<Vec<Share>> {
+    let Some(month) = figures.period.month else {
+        return Ok(Vec::new());
+    };
+    let own = store::own_keys(db, org, member.raw()).await?;
+    let ids = store::list(own.iter().map(|key| key.id));
+    let sums = store::of_ids(db, org, Scope::Key, month, ids).await?;
+    let whole = (figures.total, figures.events);
+    named(db, org, Scope::Key, sums, whole, "Without a key of one’s own").await
+}
+
+async fn named(
+    db: &mut impl Read,
+    org: OrgId,
+    scope: Scope,
+    sums: Vec<Sum>,
+    (total, events): (i64, i64),
+    rest: &str,
+) -> Result<Vec<Share>> {
+    if sums.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = store::names(db, org, scope, store::list(sums.iter().map(|sum| sum.id))).await?;
+    let names: HashMap<i64, String> = names.into_iter().map(|one| (one.id, one.name)).collect();
+    let mut shares: Vec<Share> = sums
+        .into_iter()
+        .map(|sum| Share {
+            name: names
+                .get(&sum.id)
+                .cloned()
+                .unwrap_or_else(|| "No longer there".to_owned()),
+            id: names.contains_key(&sum.id).then_some(sum.id),
+            amount: sum.amount,
+            events: sum.events,
+        })
+        .collect();
+    let left = total - shares.iter().map(|share| share.amount).sum::<i64>();
+    let others = events - shares.iter().map(|share| share.events).sum::<i64>();
+    if left != 0 || others > 0 {
+        shares.push(Share {
+            id: None,
+            name: rest.to_owned(),
+            amount: left,
+            events: others,
+        });
+    }
+    Ok(shares)
+}
+
+/// How many members used something in the period; none where that is not kept.
+pub async fn spenders(db: &mut impl Read, org: OrgId, figures: &Figures) -> Result<Option<i64>> {
+    match figures.period.month {
+        Some(month) => Ok(Some(store::spenders(db, month, org).await?)),
+        None => Ok(None),
+    }
+}

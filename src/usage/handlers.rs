@@ -1,0 +1,257 @@
+//! The pages of usage.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Path, Query},
+};
+use serde::Deserialize;
+
+use super::{
+    chart::Size,
+    export,
+    figures::{self, Figures},
+    grouping::Grouping,
+    period::Choice,
+    views::{Days, Index, LimitRow, OfMember, Shares, periods, strip},
+};
+use crate::{
+    access::{
+        Can, Permission, Right,
+        permission::{LimitRequest, UsageRead},
+    },
+    app::App,
+    audit::Object,
+    db::Read,
+    error::{Error, Result},
+    gate::{Principal, Who},
+    ids::MemberId,
+    limits::{self, Settings, amount::Unit},
+    members::{forms::MemberPath, member},
+    metering::Scope,
+    shell,
+    web::{layout::Tab, request::Ctx, respond},
+};
+
+/// The address of a page of usage.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    p: String,
+}
+
+impl Asked {
+    fn choice(&self) -> Choice {
+        Choice::find(&self.p)
+    }
+}
+
+/// A page, or its file, with the period that is chosen.
+fn with(path: &str, choice: Choice) -> String {
+    match choice.key() {
+        "" => path.to_owned(),
+        key => format!("{path}?p={key}"),
+    }
+}
+
+/// The tables of a page; those without a row are left out.
+async fn tables<P>(
+    db: &mut impl Read,
+    by: &Can<P>,
+    found: &Figures,
+    unit: Unit,
+    groupings: Vec<Grouping>,
+) -> Result<Vec<Shares>> {
+    let mut tables = Vec::new();
+    for grouping in groupings {
+        let shares = grouping.shares(db, by.org().id, found).await?;
+        if !shares.is_empty() {
+            let href = |id: i64| grouping.href(by, id);
+            tables.push(Shares::new(
+                (grouping.id, grouping.title),
+                &shares,
+                (found.total, unit),
+                href,
+            ));
+        }
+    }
+    Ok(tables)
+}
+
+/// What an organization has used (R-USE-04, R-USE-05).
+pub async fn index(app: Data<App>, by: Can<UsageRead>, ctx: Ctx, asked: Query<Asked>) -> Result<HttpResponse> {
+    let (org, now) = (by.org(), app.clock.now());
+    let path = by.path("/usage");
+    let choice = asked.choice();
+    let db = &mut app.db.read();
+    let settings = limits::settings::find(db, org).await?;
+    let of = (Scope::Organization, org.id.raw());
+    let found = figures::load(db, org.id, &settings, of, choice, now).await?;
+    let manages_keys = by.may(Permission::KeyManage);
+    let tables = tables(db, &by, &found, settings.unit, Grouping::of_org(&by)).await?;
+    let mut figures_of = strip(
+        &found,
+        settings.unit,
+        figures::pool(db, org.id, None, now).await?,
+        by.zone(),
+    );
+    if let Some(count) = figures::spenders(db, org.id, &found).await? {
+        let people = super::views::Stat {
+            label: "Members who used something".to_owned(),
+            figure: crate::web::filters::number(count),
+            detail: String::new(),
+            meter: None,
+        };
+        figures_of.push(people);
+    }
+    respond::page(&Index {
+        l: shell::org(&app, &ctx, &by, "Usage", Tab::Usage).await?,
+        organization: org.name.clone(),
+        here: with(&path, choice),
+        csv: with(&format!("{path}/export.csv"), choice),
+        periods: periods(&path, choice),
+        strip: figures_of,
+        days: Days::new(&found, settings.unit, settings.zone(), Size::Page, now),
+        tables,
+        is_empty: found.ever_events == 0,
+        mine_href: by.member().map(|_| by.path("/usage/mine")),
+        keys_href: manages_keys.then(|| by.path("/keys")),
+    })
+}
+
+/// The same as a file (B-16).
+pub async fn index_csv(app: Data<App>, by: Can<UsageRead>, asked: Query<Asked>) -> Result<HttpResponse> {
+    let org = by.org();
+    let about = export::About {
+        of: (Scope::Organization, org.id.raw()),
+        object: Object::new("organization", org.id.raw(), org.name.clone()),
+        name: format!("usage-{}", org.slug),
+        groupings: Grouping::of_org(&by),
+    };
+    export::send(&app, &by, asked.choice(), about).await
+}
+
+/// What a page about one member says, whoever reads it.
+struct About {
+    member: MemberId,
+    name: String,
+    path: String,
+    is_own: bool,
+}
+
+async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, about: About) -> Result<HttpResponse> {
+    let (org, now) = (by.org(), app.clock.now());
+    let choice = asked.choice();
+    let settings: Settings = limits::settings::find(&mut app.db.read(), org).await?;
+    let of = (Scope::Member, about.member.raw());
+    let db = &mut app.db.read();
+    let found: Figures = figures::load(db, org.id, &settings, of, choice, now).await?;
+    let groupings = Grouping::of_member(about.member, about.is_own);
+    let tables = tables(db, by, &found, settings.unit, groupings).await?;
+    let who = Who {
+        org: org.id,
+        principal: Principal::Member(about.member),
+        key: None,
+    };
+    let quota = app.gate.quota(&who).await?;
+    let states = quota.map(|(_, limits)| limits).unwrap_or_default();
+    let title = if about.is_own { "My usage" } else { "Usage" };
+    let above = if about.is_own {
+        Vec::new()
+    } else {
+        vec![
+            ("Members".to_owned(), by.path("/members")),
+            (about.name.clone(), by.path(&format!("/members/{}", about.member))),
+        ]
+    };
+    respond::page(&OfMember {
+        l: shell::org(
+            app,
+            ctx,
+            by,
+            title,
+            if about.is_own { Tab::Usage } else { Tab::Members },
+        )
+        .await?,
+        name: about.name,
+        is_own: about.is_own,
+        here: with(&about.path, choice),
+        csv: with(&format!("{}/export.csv", about.path), choice),
+        above,
+        periods: periods(&about.path, choice),
+        strip: strip(&found, settings.unit, None, by.zone()),
+        limits: states
+            .iter()
+            .map(|state| LimitRow::of(state, settings.unit, by.zone(), now))
+            .collect(),
+        request_href: about.is_own.then(|| by.path("/limits/request")),
+        zone: by.zone().name().to_owned(),
+        days: Days::new(&found, settings.unit, settings.zone(), Size::Page, now),
+        tables,
+        is_empty: found.ever_events == 0,
+        keys_href: (about.is_own && by.may(Permission::KeyOwn)).then(|| "/me/keys".to_owned()),
+    })
+}
+
+/// The file of a page about one member; its name has the id, because a name may hold anything.
+async fn file_of<P: Right>(app: &Data<App>, by: &Can<P>, asked: &Asked, about: About) -> Result<HttpResponse> {
+    let about = export::About {
+        of: (Scope::Member, about.member.raw()),
+        object: Object::new("member", about.member.raw(), about.name),
+        name: format!("usage-{}-{}", by.org().slug, about.member),
+        groupings: Grouping::of_member(about.member, about.is_own),
+    };
+    export::send(app, by, asked.choice(), about).await
+}
+
+fn oneself(by: &Can<LimitRequest>) -> Result<About> {
+    let member = by.member().ok_or(Error::NotFound)?;
+    Ok(About {
+        member,
+        name: by.person().map_or_else(String::new, |person| person.name.clone()),
+        path: by.path("/usage/mine"),
+        is_own: true,
+    })
+}
+
+/// What one has used oneself, how much is left, and what has used it (B-54).
+pub async fn mine(app: Data<App>, by: Can<LimitRequest>, ctx: Ctx, asked: Query<Asked>) -> Result<HttpResponse> {
+    page_of(&app, &by, &ctx, &asked, oneself(&by)?).await
+}
+
+/// The same as a file.
+pub async fn mine_csv(app: Data<App>, by: Can<LimitRequest>, asked: Query<Asked>) -> Result<HttpResponse> {
+    file_of(&app, &by, &asked, oneself(&by)?).await
+}
+
+async fn somebody(app: &App, by: &Can<UsageRead>, at: &MemberPath) -> Result<About> {
+    let member = member::find(&mut app.db.read(), by.org().id, at.id()?).await?;
+    Ok(About {
+        member: member.id,
+        path: by.path(&format!("/members/{}/usage", member.id)),
+        name: member.name,
+        is_own: false,
+    })
+}
+
+/// What one member has used (R-USE-01, R-USE-02, R-CRD-01 to R-CRD-07).
+pub async fn member(
+    app: Data<App>,
+    by: Can<UsageRead>,
+    at: Path<MemberPath>,
+    ctx: Ctx,
+    asked: Query<Asked>,
+) -> Result<HttpResponse> {
+    let about = somebody(&app, &by, &at).await?;
+    page_of(&app, &by, &ctx, &asked, about).await
+}
+
+/// The same as a file.
+pub async fn member_csv(
+    app: Data<App>,
+    by: Can<UsageRead>,
+    at: Path<MemberPath>,
+    asked: Query<Asked>,
+) -> Result<HttpResponse> {
+    let about = somebody(&app, &by, &at).await?;
+    file_of(&app, &by, &asked, about).await
+}

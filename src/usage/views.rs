@@ -1,0 +1,446 @@
+//! What the pages of usage print, decided already.
+
+use askama::Template;
+
+use super::{
+    chart::{Chart, Size},
+    figures::{Figures, Share},
+    period::Choice,
+    store::Spender,
+};
+use crate::{
+    access::Can,
+    clock::{Timestamp, Zone},
+    gate::LimitState,
+    limits::{
+        Enforcement, Settings, Window,
+        amount::{Amount, Unit},
+    },
+    members::face::Face,
+    web::{
+        filters::{date, date_time, iso, number, percent, until},
+        layout::{Fact, Layout, Meter},
+    },
+};
+
+/// An amount in words; what is worth a hundredth of a unit or more is rounded to hundredths.
+pub fn words(micros: i64, unit: Unit) -> String {
+    let text = rounded(micros).show(unit);
+    if micros < 0 { format!("\u{2212}{text}") } else { text }
+}
+
+/// The same in a column whose head says that it counts in credits.
+pub fn in_column(micros: i64, unit: Unit) -> String {
+    match unit {
+        Unit::Credit if micros < 0 => format!("\u{2212}{}", rounded(micros).plain(unit)),
+        Unit::Credit => rounded(micros).plain(unit),
+        Unit::Currency(_) => words(micros, unit),
+    }
+}
+
+fn rounded(micros: i64) -> Amount {
+    let size = micros.saturating_abs();
+    let rounded = if size >= 10_000 {
+        size.saturating_add(5_000) / 10_000 * 10_000
+    } else {
+        size
+    };
+    Amount::from_micros(rounded).unwrap_or(Amount::ZERO)
+}
+
+/// One figure of the strip above a page.
+#[derive(Debug, Clone)]
+pub struct Stat {
+    /// What it is.
+    pub label: String,
+    /// The figure.
+    pub figure: String,
+    /// What stands beside it.
+    pub detail: String,
+    /// How much of a limit that is.
+    pub meter: Option<Meter>,
+}
+
+/// A link to a period.
+#[derive(Debug, Clone)]
+pub struct PeriodLink {
+    /// "This month".
+    pub title: &'static str,
+    /// Where.
+    pub href: String,
+    /// Whether it is shown.
+    pub current: bool,
+}
+
+/// A row of a table of shares.
+#[derive(Debug, Clone)]
+pub struct ShareRow {
+    /// What it is called.
+    pub name: String,
+    /// Its page.
+    pub href: Option<String>,
+    /// Its share of all, in percent, for the bar.
+    pub width: String,
+    /// Its share of all, in words.
+    pub part: String,
+    /// The amount.
+    pub amount: String,
+    /// "12 events".
+    pub events: String,
+}
+
+/// A table of shares.
+#[derive(Debug, Clone)]
+pub struct Shares {
+    /// The id of its heading.
+    pub id: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// Its rows.
+    pub rows: Vec<ShareRow>,
+}
+
+impl Shares {
+    /// The table of some shares; `href` gives a thing's page.
+    pub fn new(
+        (id, title): (&'static str, &'static str),
+        shares: &[Share],
+        (total, unit): (i64, Unit),
+        href: impl Fn(i64) -> Option<String>,
+    ) -> Self {
+        let row = |share: &Share| ShareRow {
+            name: share.name.clone(),
+            href: share.id.and_then(&href),
+            width: format!(
+                "{:.1}%",
+                (share.amount.max(0) as f64 / total.max(1) as f64 * 100.0).min(100.0)
+            ),
+            part: if total > 0 {
+                percent(share.amount.max(0), total)
+            } else {
+                String::new()
+            },
+            amount: words(share.amount, unit),
+            events: crate::web::filters::plural(share.events, "event", "events"),
+        };
+        Self {
+            id,
+            title,
+            rows: shares.iter().map(row).collect(),
+        }
+    }
+}
+
+/// The panel of days with its chart.
+#[derive(Debug, Clone)]
+pub struct Days {
+    /// The chart.
+    pub chart: Chart,
+    /// Whether the day that runs is among them.
+    pub has_now: bool,
+}
+
+impl Days {
+    /// The days of some figures.
+    pub fn new(figures: &Figures, unit: Unit, zone: &Zone, size: Size, now: Timestamp) -> Self {
+        let today = now.instant().to_zoned(zone.tz()).date();
+        let chart = Chart::new(&figures.days, today, size, |micros| words(micros, unit));
+        Self {
+            has_now: chart.bars.iter().any(|bar| bar.is_now),
+            chart,
+        }
+    }
+}
+
+/// The links to the periods of a page.
+pub fn periods(path: &str, current: Choice) -> Vec<PeriodLink> {
+    let link = |choice: Choice| PeriodLink {
+        title: choice.title(),
+        href: match choice.key() {
+            "" => path.to_owned(),
+            key => format!("{path}?p={key}"),
+        },
+        current: choice == current,
+    };
+    Choice::ALL.into_iter().map(link).collect()
+}
+
+fn stat(label: &str, figure: String, detail: impl Into<String>) -> Stat {
+    Stat {
+        label: label.to_owned(),
+        figure,
+        detail: detail.into(),
+        meter: None,
+    }
+}
+
+/// What was used in the period, and how much of what may be used in a billing period that is.
+fn used(figures: &Figures, unit: Unit, pool: Option<i64>) -> Stat {
+    let show = |micros: i64| words(micros, unit);
+    let events = crate::web::filters::plural(figures.events, "event", "events");
+    let label = match figures.period.choice {
+        Choice::Month => "Used this month",
+        Choice::Last => "Used last month",
+        Choice::Ninety => "Used in 90 days",
+    };
+    let mut used = stat(label, show(figures.total), events);
+    if let Some(pool) = pool.filter(|_| figures.period.month.is_some()) {
+        let text = format!("{} of {}", percent(figures.total.max(0), pool.max(1)), show(pool));
+        used.meter = Meter::of(figures.total, pool, format!("{} used, {text}", show(figures.total)));
+        used.detail = text;
+    }
+    used
+}
+
+/// The strip of figures; `pool` is what the organization may use in a billing period.
+pub fn strip(figures: &Figures, unit: Unit, pool: Option<i64>, zone: &Zone) -> Vec<Stat> {
+    let show = |micros: i64| words(micros, unit);
+    let until_day = |at: Timestamp| date(at.micros() - 1, &zone.tz());
+    let mut all = vec![used(figures, unit, pool)];
+    if figures.period.choice == Choice::Month {
+        let course = figures
+            .course
+            .map_or_else(|| crate::web::filters::MISSING.to_owned(), show);
+        all.push(stat(
+            "On course for",
+            course,
+            format!("by {}", until_day(figures.period.end)),
+        ));
+        let change = match figures.same_days {
+            0 => crate::web::filters::MISSING.to_owned(),
+            before => {
+                let change = (i128::from(figures.total) - i128::from(before)) * 100 / i128::from(before.abs().max(1));
+                format!(
+                    "{}{}\u{a0}%",
+                    if change < 0 { "\u{2212}" } else { "+" },
+                    number(change.unsigned_abs().min(999_999) as i64)
+                )
+            }
+        };
+        all.push(stat(
+            "Compared with last month",
+            change,
+            format!("same days: {}", show(figures.same_days)),
+        ));
+    }
+    let last = stat("Last month", show(figures.last), "the whole billing period");
+    if figures.period.choice != Choice::Last {
+        all.push(last);
+    }
+    let average = figures
+        .average
+        .map_or_else(|| crate::web::filters::MISSING.to_owned(), show);
+    all.push(stat("Average month", average, "of complete months, twelve at most"));
+    all.push(stat(
+        "In all",
+        show(figures.ever),
+        crate::web::filters::plural(figures.ever_events, "event", "events"),
+    ));
+    all
+}
+
+/// A limit as its holder sees it.
+#[derive(Debug, Clone)]
+pub struct LimitRow {
+    /// "Daily limit".
+    pub title: String,
+    /// "4.5 of 10 credits".
+    pub used: String,
+    /// "5.5 credits left".
+    pub left: String,
+    /// "0.5 credits are held by requests under way"; empty for nothing.
+    pub held: String,
+    /// "own limit".
+    pub source: String,
+    /// When it begins anew, for machines; empty when it never does.
+    pub reset_iso: String,
+    /// The same for people: "21 Nov 2026, 00:00".
+    pub reset: String,
+    /// "in 3 hours".
+    pub reset_in: String,
+    /// Whether requests are refused when it is used up.
+    pub is_hard: bool,
+    /// Whether it is used up.
+    pub is_over: bool,
+    /// The bar.
+    pub meter: Option<Meter>,
+}
+
+impl LimitRow {
+    /// A limit in words.
+    pub fn of(state: &LimitState, unit: Unit, zone: &Zone, now: Timestamp) -> Self {
+        let whole = state.limit.micros();
+        let of_whom = match state.scope {
+            crate::metering::Scope::Group => " of the group",
+            crate::metering::Scope::Organization => " of the organization",
+            _ => "",
+        };
+        let window = match state.window {
+            Window::Day => "Daily limit",
+            Window::Week => "Weekly limit",
+            Window::Month => "Monthly limit",
+            Window::Total => "Limit in all",
+        };
+        let used = format!("{} of {}", words(state.spent, unit), words(whole, unit));
+        let left = words(state.remaining, unit);
+        Self {
+            title: format!("{window}{of_whom}"),
+            meter: Meter::of(
+                state.spent.saturating_add(state.reserved),
+                whole,
+                format!("{used} used"),
+            ),
+            used,
+            left: format!("{left} left"),
+            held: if state.reserved > 0 {
+                format!("{} held for requests under way", words(state.reserved, unit))
+            } else {
+                String::new()
+            },
+            source: state.source.clone(),
+            reset_iso: state.reset_at.map_or_else(String::new, |at| iso(at.micros())),
+            reset: state
+                .reset_at
+                .map_or_else(String::new, |at| date_time(at.micros(), &zone.tz())),
+            reset_in: state
+                .reset_at
+                .map_or_else(String::new, |at| until(now.micros(), at.micros(), &zone.tz())),
+            is_hard: state.enforcement == Enforcement::Hard,
+            is_over: state.remaining == 0,
+        }
+    }
+}
+
+/// Somebody among those of a group who use most.
+#[derive(Debug, Clone)]
+pub struct TopMember {
+    /// The name.
+    pub name: String,
+    /// The page of their usage.
+    pub href: String,
+    /// The picture.
+    pub face: Face,
+    /// What they have used this month.
+    pub amount: String,
+}
+
+/// What a group has used this month, on its own page; prints `usage/_of_group.html`.
+#[derive(Debug, Clone)]
+pub struct GroupSpend {
+    /// The figure, with how much of the group's limit that is.
+    pub used: Stat,
+    /// What it is on course for, and last month's.
+    pub facts: Vec<Fact>,
+    /// The days.
+    pub days: Days,
+    /// Who of the group uses most; none for whom that is not shown.
+    pub members: Vec<TopMember>,
+    /// The organization's usage by group; none for whom that is not shown.
+    pub all_href: Option<String>,
+    /// Whether nothing was used this month.
+    pub is_empty: bool,
+}
+
+impl GroupSpend {
+    /// What the card of a group prints; `pool` is what all together may use in a billing period, `top` is for those who may read usage.
+    pub fn new<P>(
+        by: &Can<P>,
+        found: &Figures,
+        settings: &Settings,
+        pool: Option<i64>,
+        top: Option<&[Spender]>,
+        now: Timestamp,
+    ) -> Self {
+        let unit = settings.unit;
+        let until = date(found.period.end.micros() - 1, &by.zone().tz());
+        let mut facts = Vec::new();
+        if let Some(course) = found.course {
+            facts.push(Fact {
+                label: "On course for",
+                value: format!("{} by {until}", words(course, unit)),
+            });
+        }
+        facts.push(Fact {
+            label: "Last month",
+            value: words(found.last, unit),
+        });
+        let member = |one: &Spender| TopMember {
+            name: one.name.clone(),
+            href: by.path(&format!("/members/{}/usage", one.id)),
+            face: Face::of(one.id, &one.name, one.picture.as_deref()),
+            amount: words(one.amount, unit),
+        };
+        Self {
+            used: used(found, unit, pool),
+            facts,
+            days: Days::new(found, unit, settings.zone(), Size::Card, now),
+            members: top.unwrap_or_default().iter().map(member).collect(),
+            all_href: top.map(|_| by.path("/usage#by-group")),
+            is_empty: found.total == 0 && found.events == 0,
+        }
+    }
+}
+
+/// The page of an organization's usage.
+#[derive(Template)]
+#[template(path = "usage/index.html")]
+pub struct Index {
+    /// The frame.
+    pub l: Layout,
+    /// What the organization is called.
+    pub organization: String,
+    /// The page's address with its period.
+    pub here: String,
+    /// The same as a file.
+    pub csv: String,
+    /// The periods.
+    pub periods: Vec<PeriodLink>,
+    /// The figures.
+    pub strip: Vec<Stat>,
+    /// The days.
+    pub days: Days,
+    /// What it is made of.
+    pub tables: Vec<Shares>,
+    /// Whether nothing was ever used.
+    pub is_empty: bool,
+    /// One's own usage; none for whoever is no member.
+    pub mine_href: Option<String>,
+    /// Where keys for reporting are made; none for whoever may not.
+    pub keys_href: Option<String>,
+}
+
+/// The page of one member's usage, or of one's own.
+#[derive(Template)]
+#[template(path = "usage/member.html")]
+pub struct OfMember {
+    /// The frame.
+    pub l: Layout,
+    /// Whose it is.
+    pub name: String,
+    /// Whether it is one's own.
+    pub is_own: bool,
+    /// The page's address with its period.
+    pub here: String,
+    /// The same as a file.
+    pub csv: String,
+    /// Where the crumbs lead: the name and address of what stands above.
+    pub above: Vec<(String, String)>,
+    /// The periods.
+    pub periods: Vec<PeriodLink>,
+    /// The figures.
+    pub strip: Vec<Stat>,
+    /// How every limit stands.
+    pub limits: Vec<LimitRow>,
+    /// Where more is asked for; none where it cannot be.
+    pub request_href: Option<String>,
+    /// The zone in which resets are told.
+    pub zone: String,
+    /// The days.
+    pub days: Days,
+    /// What it is made of.
+    pub tables: Vec<Shares>,
+    /// Whether nothing was ever used.
+    pub is_empty: bool,
+    /// Where keys are made; none where that is not theirs to do.
+    pub keys_href: Option<String>,
+}

@@ -1,0 +1,62 @@
+// "Monitor Usage": what was used, by whom and of what, how much is left, and asking for more.
+import { expect, steps, test } from "../lib/test.mjs";
+
+const figure = ({ page }, label) => page.locator(".stats > div").filter({ hasText: label });
+
+test("an administrator sees what was used, by day, group and member, and finds one person's", async ({ me, accounts, signIn, javaScriptEnabled }) => {
+  const admin = accounts.with("Org Admin");
+  await signIn(me, admin);
+  await steps.manageOrganization(me, admin);
+
+  await test.step("The members table shows spend against limit in each row", async () => {
+    const row = steps.member(me, "Wei-Lin Chen");
+    await expect(row).toContainText(/[\d.]+ used, \d+%/);
+    await expect(row.getByRole("meter")).toBeVisible();
+  });
+
+  await test.step("The Usage tab", async () => {
+    await steps.openTab(me, "Usage");
+    await expect(figure(me, "Used this month").or(figure(me, "Last month")).first()).toContainText(/[\d,.]+ credits/);
+    await expect(me.page.getByRole("img", { name: /^Usage by day/ })).toBeVisible();
+    await me.hands.activate(me.page.getByText("Show as table"));
+    await expect(me.page.getByRole("table", { name: "Usage by day" }).getByRole("row").nth(1)).toBeVisible();
+    for (const name of ["By group", "Members who use most", "By activity type", "By API key", "By app", "By flow"]) {
+      await expect(me.page.getByRole("heading", { level: 2, name })).toBeVisible();
+    }
+    await expect(me.page.getByRole("table", { name: "By activity type" })).toContainText("api.request");
+  });
+
+  await test.step("The figures are asked for again, and what was opened stays open", async () => {
+    if (!javaScriptEnabled) return; // without it, one loads the page again
+    const again = me.page.waitForResponse((answer) => answer.url().endsWith("/usage") && "hx-request" in answer.request().headers());
+    await me.page.locator("#figures").dispatchEvent("refresh");
+    expect((await again).status()).toBe(200);
+    await expect(figure(me, "Used this month")).toHaveCount(1);
+    await expect(me.page.getByRole("table", { name: "Usage by day" })).toBeVisible();
+  });
+
+  await test.step("Ninety days", async () => {
+    await me.hands.activate(me.page.getByRole("navigation", { name: "Period" }).getByRole("link", { name: "90 days" }));
+    await expect(me.page).toHaveURL(/p=90/);
+    await expect(figure(me, "Used in 90 days")).toContainText(/credits/);
+  });
+
+  await test.step("One member, with the limits as they stand", async () => {
+    await me.hands.activate(me.page.getByRole("table", { name: "Members who use most" }).getByRole("link", { name: "Wei-Lin Chen" }));
+    await expect(me.page.getByRole("heading", { level: 1, name: "Usage of Wei-Lin Chen" })).toBeVisible();
+    await expect(figure(me, "Monthly limit").first()).toContainText("left");
+    await expect(figure(me, "Average month")).toContainText(/credits/);
+  });
+});
+
+test("a developer sees what is left and asks for more", async ({ me, accounts, signIn }) => {
+  const developer = accounts.with("Developer");
+  await signIn(me, developer);
+  await me.hands.activate(me.page.getByRole("navigation", { name: "Manage Organization" }).getByRole("link", { name: "Usage" }));
+  await expect(me.page.getByRole("heading", { level: 1, name: "My usage" })).toBeVisible();
+  const limits = me.page.getByRole("region", { name: "Limits" });
+  await expect(limits).toContainText("left");
+  await expect(limits).toContainText("Begins anew");
+  await me.hands.activate(limits.getByRole("link", { name: "Request more" }));
+  await expect(me.page.getByRole("heading", { level: 1 }).or(me.page.getByRole("dialog")).first()).toBeVisible();
+});
