@@ -79,7 +79,13 @@ pub const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
+/// The latest instant that the system clock has said in this process.
+static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
+
 /// Where "now" comes from: the system in a running server, the test's hand in a test.
+///
+/// In a running server it never goes backward. What has ended must not begin again because somebody sets the machine's clock back (F21),
+/// so time stands still until the clock has caught up, or Muster is started again.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
@@ -102,8 +108,19 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp(jiff::Timestamp::now().as_microsecond()),
+            Source::System => {
+                let now = jiff::Timestamp::now().as_microsecond();
+                Timestamp(LATEST.fetch_max(now, Ordering::SeqCst).max(now))
+            }
             Source::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+        }
+    }
+    /// How far the system's clock is behind what it has said already.
+    #[expect(clippy::disallowed_methods, reason = "the system's own word is what is compared")]
+    pub fn behind(&self) -> Duration {
+        match &self.0 {
+            Source::System => self.now().since(Timestamp(jiff::Timestamp::now().as_microsecond())),
+            Source::Manual(_) => Duration::ZERO,
         }
     }
     /// Sets a manual clock back, as somebody may do with a system's; a system clock ignores it.

@@ -103,6 +103,11 @@ pub async fn end_all_of(tx: &mut Tx, users: &[UserId]) -> Result<Vec<UserId>> {
     store::delete_all_of(tx, users.join(",")).await
 }
 
+/// Ends every session of everybody; how many there were.
+pub async fn end_every(tx: &mut Tx) -> Result<u64> {
+    store::delete_every(tx).await
+}
+
 /// Deletes what has ended by time.
 pub async fn prune(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     store::delete_expired(tx, now).await

@@ -92,6 +92,7 @@ sql! {
     };
     DELETE_OLDEST: (UserId) => () =
         "delete from sessions where user_id = $1 and id not in (select id from sessions where user_id = $1 order by created_at desc, id desc limit 19)";
+    DELETE_EVERY: () => () = "delete from sessions";
     DELETE_EXPIRED: (Timestamp) => () = "delete from sessions where expires_at <= $1 or idle_until <= $1";
     ORG: (String, UserId) => OrgRow =
         "select o.id, o.slug, o.name, o.state, o.zone, o.support_contact, o.invite_days, o.default_role, o.managers_invite, o.links_visible,
@@ -154,6 +155,9 @@ pub(super) async fn delete_all(tx: &mut Tx, user: UserId) -> Result<u64> {
 pub(super) async fn delete_all_of(tx: &mut Tx, users: String) -> Result<Vec<UserId>> {
     let rows = tx.all(DELETE_ALL_OF, (users,)).await?;
     Ok(rows.into_iter().map(|row| row.0).collect())
+}
+pub(super) async fn delete_every(tx: &mut Tx) -> Result<u64> {
+    tx.run(DELETE_EVERY, ()).await
 }
 pub(super) async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     tx.run(DELETE_EXPIRED, (now,)).await

@@ -1,5 +1,6 @@
 //! The command line: each subcommand is a thin caller of verbs, and every setting is a flag.
 mod audit;
+mod backup;
 mod check;
 pub mod demo;
 mod member;
@@ -72,6 +73,8 @@ enum Command {
     /// The record of all changes.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copy the database and its key into a new folder while the portal runs.
+    Backup(backup::Args),
     /// What was used, and its sums.
     #[command(subcommand)]
     Metering(metering::Command),
@@ -143,6 +146,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Check => check::run(Config::load(&cli.flags)).await,
         Command::Member(command) => member::run(Config::load(&cli.flags)?, command).await,
         Command::Audit(command) => audit::run(Config::load(&cli.flags)?, command).await,
+        Command::Backup(args) => backup::run(&Config::load(&cli.flags)?, &args).await,
         Command::Metering(command) => metering::run(Config::load(&cli.flags)?, command).await,
         Command::Usage(command) => usage::run(Config::load(&cli.flags)?, command).await,
     }

@@ -64,6 +64,20 @@ impl Config {
         Ok(key)
     }
 
+    /// Writes the key into a folder, under the name that it has in a data folder, where it is none of the settings; whether it did.
+    pub fn copy_master_key(&self, folder: &Path) -> Result<bool, String> {
+        if self.secret_key.is_some() {
+            return Ok(false);
+        }
+        let Some(key) = self.find_master_key()? else {
+            return Err(format!("There is no key in {}.", self.data.display()));
+        };
+        let path = folder.join("secret.key");
+        write_private(&path, &Zeroizing::new(BASE64.encode(key.expose().as_slice())))
+            .map_err(|error| format!("The key cannot be written to {}: {error}.", path.display()))?;
+        Ok(true)
+    }
+
     /// The file of the key in the data folder, which is used where no key is configured.
     fn key_file(&self) -> PathBuf {
         self.data.join("secret.key")

@@ -4,6 +4,7 @@
 //! whose one text serves both, and calls [`Reader`] and [`Tx`].
 
 mod authority;
+mod copy;
 mod generation;
 mod migrate;
 mod open;

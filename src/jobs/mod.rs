@@ -205,6 +205,13 @@ async fn show(app: &App, tx: &mut Tx, delivered: &Delivered, now: Timestamp) -> 
 /// The work of each minute.
 pub async fn tidy(app: &App) -> Result<()> {
     let now = app.clock.now();
+    let behind = app.clock.behind();
+    if behind > Duration::from_secs(1) {
+        tracing::warn!(
+            seconds = behind.as_secs(),
+            "the machine's clock was set back: time stands still here until it has caught up, or Muster is started again"
+        );
+    }
     app.ceilings.tidy();
     let mut tx = app.db.write().await?;
     session::prune(&mut tx, now).await?;

@@ -369,9 +369,11 @@ impl Table {
     /// Registers every route; an address with another method answers 405 with the methods that it has.
     pub fn mount(&self, config: &mut ServiceConfig) {
         let mut paths: Vec<_> = self.places.iter().collect();
-        // Fixed words before placeholders, so that /members/new is not a member.
-        paths.sort_by_key(|(path, _)| {
+        // The router tries one after the other. What platforms ask thousands of times a second comes first; then fixed words before
+        // placeholders, so that /members/new is not a member.
+        paths.sort_by_key(|(path, places)| {
             (
+                !places.iter().any(|place| self.routes[*place].kind == Kind::Api),
                 path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>(),
                 **path,
             )

@@ -13,7 +13,9 @@
     reason = "a test that cannot go on says so"
 )]
 
+mod backup;
 mod cli;
+mod clock;
 mod damage;
 mod descriptors;
 mod disk;

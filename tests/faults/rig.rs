@@ -348,10 +348,15 @@ impl Rig {
 
 /// A key of a service account that may do everything, made on the pages.
 pub async fn key(ann: &Client, org: &Org) -> String {
+    key_until(ann, org, "90").await
+}
+
+/// The same, for so many days or for ever.
+pub async fn key_until(ann: &Client, org: &Org, expiry: &str) -> String {
     let there = ann.post(&org.path("/keys/services"), &[("name", "gateway")]).await;
     let there = there.redirects_to(&org.path("/keys/services"));
     let owner = format!("service:{}", there.rsplit('/').next().expect("an id"));
-    let mut fields = vec![("name", "gate"), ("owner", &owner), ("expiry", "90")];
+    let mut fields = vec![("name", "gate"), ("owner", &owner), ("expiry", expiry)];
     for scope in ["gate.decide", "gate.reserve", "usage.write", "usage.read"] {
         fields.push(("scope", scope));
     }

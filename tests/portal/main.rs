@@ -16,6 +16,7 @@ mod auth;
 mod authzen;
 mod boundaries;
 mod bulk;
+mod contest;
 mod demo;
 mod enterprise;
 mod forward;
