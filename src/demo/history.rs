@@ -21,6 +21,7 @@ use crate::{
         profile,
     },
     clock::{Timestamp, hours, minutes},
+    credits,
     db::{Db, Tx},
     error::{Error, Result},
     groups::{self, Kind, group::NewGroup},
@@ -624,6 +625,8 @@ impl History<'_> {
                 member: Some(self.member(belonging)?),
                 key: None,
                 group: self.groups_of(belonging.org, belonging.groups)?.first().copied(),
+                pool: None,
+                price: None,
                 since: belonging.joined,
                 until,
             });
@@ -639,12 +642,17 @@ impl History<'_> {
                 member: None,
                 key: Some(id.raw()),
                 group: self.groups.get(&(KESTREL, *group)).copied(),
+                pool: None,
+                price: None,
                 since: key.made / DAY,
                 until: 0,
             });
         }
         let mut settings: HashMap<OrgId, Settings> = HashMap::new();
-        for spender in &spenders {
+        for spender in &mut spenders {
+            if let Some(drawn) = credits::drawn(tx, spender.org, spender.member).await? {
+                (spender.pool, spender.price) = (Some(drawn.id), Some(drawn.price));
+            }
             let rules = match settings.entry(spender.org) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {

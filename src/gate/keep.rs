@@ -316,10 +316,15 @@ impl Gate {
             };
             let states = |figures: &[Figure]| decide::states(&caller.plan, figures);
             match act(Arc::clone(&caller)).await? {
-                Answer::Granted { figures, over, done } => {
+                Answer::Granted {
+                    figures,
+                    over,
+                    pays,
+                    done,
+                } => {
                     let limits = states(&figures);
                     return Ok(Granted {
-                        verdict: Verdict::Allow { limits, over },
+                        verdict: Verdict::Allow { limits, over, pays },
                         done: Some(done),
                     });
                 }
@@ -361,7 +366,7 @@ impl Gate {
             return Ok(kept);
         }
         // The generation is older than what is read now, so a change in between makes it void.
-        let Some(caller) = load::load(&self.0.db, who, now).await? else {
+        let Some(caller) = load::load(&self.0.db, &self.0.engine, who, now).await? else {
             return Ok(None);
         };
         let caller = Arc::new(caller);

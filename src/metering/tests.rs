@@ -46,6 +46,7 @@ fn plan(account: Account, caps: &[(Scope, i64, Window, i64)]) -> Plan {
         account,
         org: Arc::new(OrgPlan::at(ORG, settings(), NOW)),
         policies: policies.collect(),
+        wallet: None,
     }
 }
 
@@ -224,6 +225,7 @@ proptest! {
                         expires_at: NOW,
                         state: Stand::Open,
                         over_soft: false,
+                        wallet: 0,
                         asked_as: None,
                     };
                     shard.open(id, reservation, now);

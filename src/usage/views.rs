@@ -283,8 +283,13 @@ impl LimitRow {
         };
         let used = format!("{} of {}", words(state.spent, unit), words(whole, unit));
         let left = words(state.remaining, unit);
+        let title = match state.scope {
+            crate::metering::Scope::Wallet => "Wallet".to_owned(),
+            crate::metering::Scope::Pool => format!("Credit pool {}", state.source),
+            _ => format!("{window}{of_whom}"),
+        };
         Self {
-            title: format!("{window}{of_whom}"),
+            title,
             meter: Meter::of(
                 state.spent.saturating_add(state.reserved),
                 whole,
@@ -297,7 +302,11 @@ impl LimitRow {
             } else {
                 String::new()
             },
-            source: state.source.clone(),
+            source: match state.scope {
+                crate::metering::Scope::Wallet => "pays when your own limits have no room".to_owned(),
+                crate::metering::Scope::Pool => "shared by everyone who draws from it".to_owned(),
+                _ => state.source.clone(),
+            },
             reset_iso: state.reset_at.map_or_else(String::new, |at| iso(at.micros())),
             reset: state
                 .reset_at

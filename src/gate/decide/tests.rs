@@ -81,7 +81,9 @@ fn caller() -> Caller {
                 policy(Scope::Member, Window::Day, 50, Enforcement::Hard),
                 policy(Scope::Organization, Window::Month, 900, Enforcement::Hard),
             ],
+            wallet: None,
         },
+        unlimited_in: None,
         contact: vec!["ann@acme.example".to_owned()],
         changes_at: NOW.plus(hours(1)),
     }
