@@ -171,10 +171,6 @@ record! {
         pub price: i64,
         /// When nothing is left.
         pub valid_until: Option<Timestamp>,
-        /// What was put into it.
-        pub granted: i64,
-        /// What of that is with members.
-        pub allocated: i64,
         /// When it was last looked through.
         pub looked_at: Timestamp,
         /// As of which row of the record.
@@ -340,10 +336,10 @@ sql! {
            cast(coalesce((select sum(u.booked) from usage_months u where u.org_id = a.org_id and u.scope = 11 and u.scope_id = a.id), 0) as bigint) as spent, p.price
          from credit_allowances a join credit_pools p on p.id = a.pool_id where a.look_at <= $1 order by a.look_at, a.id limit $2";
     WORK: () => Work =
-        "select id, org_id, name, is_default, price, valid_until, granted, allocated, looked_at, looked_seq, looked_for from credit_pools where mode = 2 order by org_id, id";
+        "select id, org_id, name, is_default, price, valid_until, looked_at, looked_seq, looked_for from credit_pools where mode = 2 order by org_id, id";
     LIVE: (OrgId, PoolId) => (bool,) = "select archived_at is null as is_live from credit_pools where org_id = $1 and id = $2";
     ENDED: (Timestamp) => Work =
-        "select id, org_id, name, is_default, price, valid_until, granted, allocated, looked_at, looked_seq, looked_for from credit_pools
+        "select id, org_id, name, is_default, price, valid_until, looked_at, looked_seq, looked_for from credit_pools
          where valid_until <= $1 and archived_at is null order by valid_until, id limit 500";
     WALLET_SETTINGS: (OrgId) => (bool, i64) = "select is_on, version from wallet_settings where org_id = $1";
     SAVE_WALLET_SETTINGS: (OrgId, bool, i64) => () =

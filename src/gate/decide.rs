@@ -170,9 +170,15 @@ impl Verdict {
 }
 
 impl Denial {
-    /// The member's wallet, which has too little where a limit of the member's own is all that refuses.
+    /// The member's wallet, where it has too little and nothing but limits of the member's own refuses.
     pub fn wallet(&self) -> Option<&LimitState> {
-        self.limits.iter().find(|limit| limit.scope == Scope::Wallet)
+        let is_own = |place: &usize| {
+            self.limits
+                .get(*place)
+                .is_some_and(|limit| limit.scope == Scope::Member)
+        };
+        let wallet = self.limits.iter().find(|limit| limit.scope == Scope::Wallet)?;
+        self.failing.iter().all(is_own).then_some(wallet)
     }
     /// The limit that binds.
     pub fn binding(&self) -> Option<&LimitState> {

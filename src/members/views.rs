@@ -17,6 +17,7 @@ use crate::{
     auth::profile::Profile,
     bulk::Kind,
     clock::{Timestamp, Zone},
+    credits,
     groups::{Belonging, Group, views::OfMember},
     guide,
     ids::{GroupId, UserId},
@@ -926,6 +927,8 @@ pub struct Show {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's credit pool and wallet; none for whom they are not shown.
+    pub credits: Option<credits::views::MemberCard>,
     /// The member's own API keys; none for whom they are not shown.
     pub keys: Option<keys::views::MemberCard>,
     /// What the member has used; none for whom it is not shown.
@@ -952,6 +955,8 @@ pub struct Known<'a> {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's credit pool and wallet; none for whom they are not shown.
+    pub credits: Option<credits::views::MemberCard>,
     /// The member's own API keys; none for whom they are not shown.
     pub keys: Option<keys::views::MemberCard>,
 }
@@ -967,6 +972,7 @@ impl Show {
             sessions,
             activity,
             limits,
+            credits,
             keys,
         } = known;
         let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
@@ -1042,6 +1048,7 @@ impl Show {
             membership,
             activity,
             limits,
+            credits,
             keys,
             usage_href: by
                 .may(Permission::UsageRead)

@@ -374,6 +374,12 @@ impl Shard {
         }
     }
 
+    /// What reservations hold of one subject.
+    pub fn held_by(&self, org: OrgId, scope: Scope, id: i64) -> i64 {
+        let entry = self.subjects.get(&Subject { org, scope, id });
+        entry.map_or(0, |entry| entry.held.iter().map(|(_, amount)| *amount).sum())
+    }
+
     /// What reservations of an organization hold of allowances, by allowance.
     pub fn held_of_allowances(&self, org: OrgId) -> HashMap<i64, i64> {
         let mut held = HashMap::new();

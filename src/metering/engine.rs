@@ -159,6 +159,13 @@ impl Engine {
         shard.held(org)
     }
 
+    /// What open reservations hold of one thing that is limited.
+    pub fn held_by(&self, org: OrgId, scope: super::Scope, id: i64) -> i64 {
+        let mut shard = self.state.shard(place(org));
+        shard.tick(Instant::now());
+        shard.held_by(org, scope, id)
+    }
+
     /// What open reservations of an organization hold of what was moved to members, by allowance.
     pub fn held_of_allowances(&self, org: OrgId) -> std::collections::HashMap<i64, i64> {
         let mut shard = self.state.shard(place(org));

@@ -16,6 +16,7 @@ mod auth;
 mod authzen;
 mod boundaries;
 mod bulk;
+mod credits;
 mod demo;
 mod enterprise;
 mod forward;

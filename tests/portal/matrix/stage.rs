@@ -271,6 +271,35 @@ fn example(route: &Route) -> Option<Example> {
             B::Nothing,
             &[("parts", "50, 100"), ("spike_factor", "4"), ("version", "0")],
         ),
+        ("POST", "/o/{org}/credits") => (
+            B::Nothing,
+            &[
+                ("name", "Other {word}"),
+                ("credit_type", "GPU"),
+                ("currency", "EUR"),
+                ("price", "0.05"),
+                ("mode", "cap"),
+                ("is_limited", "1"),
+                ("grant", "500"),
+            ],
+        ),
+        ("POST", "/o/{org}/credits/wallets") => (B::Nothing, &[("is_on", "1"), ("version", "0")]),
+        ("POST", "/o/{org}/credits/{pool}") => (
+            B::Nothing,
+            &[("name", "{word} fund"), ("credit_type", "Other"), ("price", "2")],
+        ),
+        ("POST", "/o/{org}/credits/{pool}/grants") => (B::Nothing, &[("grant", "50"), ("note", "For May")]),
+        ("POST", "/o/{org}/credits/{pool}/adjustments") => (
+            B::Nothing,
+            &[("direction", "take"), ("amount", "5"), ("note", "A mistake")],
+        ),
+        ("POST", "/o/{org}/credits/{pool}/archive") => (B::Nothing, &[("confirm", "{word} fund")]),
+        ("POST", "/o/{org}/members/{member}/pool") => (B::Nothing, &[("pool", "{pool}")]),
+        ("POST", "/o/{org}/members/{member}/wallet/topups") => (B::Nothing, &[("amount", "5")]),
+        ("POST", "/o/{org}/members/{member}/wallet/adjustments") => (
+            B::Nothing,
+            &[("direction", "add"), ("amount", "5"), ("note", "A mistake")],
+        ),
         ("POST", "/o/{org}/limits/request") => (
             B::Limited,
             &[("window", "daily"), ("amount", "90"), ("reason", "A large order")],
@@ -801,6 +830,7 @@ async fn act(
         )
         .replace("{feature}", &site.feature)
         .replace("{service}", &site.service)
+        .replace("{pool}", &site.pool)
         .replace("{session}", &own)
         .replace("{notification}", &own)
         .replace("{mail}", &own)
@@ -821,6 +851,7 @@ async fn act(
             .replace("{role}", &site.role)
             .replace("{group}", &site.group.to_string())
             .replace("{key}", &site.key)
+            .replace("{pool}", &site.pool)
             .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)
             .replace("{member}", &site.member)
