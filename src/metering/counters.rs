@@ -394,8 +394,20 @@ impl Shard {
         held
     }
 
+    /// Who is charged for what was really used of a reservation. A wallet never pays more than is in it: what comes to more counts for the
+    /// member's limits, as whatever is found out late.
+    pub fn settles(&self, reservation: &Reservation, used: i64) -> Account {
+        let is_covered = used <= reservation.amount || self.wallet_has_room(reservation, used);
+        let pays = if is_covered {
+            reservation.account.pays()
+        } else {
+            Pays::Allowance
+        };
+        reservation.account.paid(pays)
+    }
+
     /// Whether a wallet has room for what a reservation of it comes to, besides everything else that it pays or holds.
-    pub fn wallet_has_room(&self, reservation: &Reservation, used: i64) -> bool {
+    fn wallet_has_room(&self, reservation: &Reservation, used: i64) -> bool {
         let Some(member) = reservation.account.member else {
             return false;
         };

@@ -299,6 +299,7 @@ impl Engine {
             shard.tick(instant);
             let now = self.state.now();
             let open = shard.reservations.get(&id);
+            let open_pays = open.map(|found| found.account.pays());
             let (account, bucket, booked_at, flags, ends) = match open {
                 Some(found) if !found.account.is_same_caller(account) => return Err(Error::NotFound),
                 Some(found) if found.state == Stand::Settling => {
@@ -309,14 +310,7 @@ impl Engine {
                 Some(found) => {
                     let excess = if usage.amount > found.amount { EXCESS } else { 0 };
                     let soft = if found.over_soft { OVER_SOFT } else { 0 };
-                    // A wallet never pays more than is in it: what is more counts for the member's limits, as whatever is found out late.
-                    let is_covered = usage.amount <= found.amount || shard.wallet_has_room(found, usage.amount);
-                    let pays = if is_covered {
-                        found.account.pays()
-                    } else {
-                        Pays::Allowance
-                    };
-                    let account = found.account.paid(pays);
+                    let account = shard.settles(found, usage.amount);
                     (account, found.bucket, found.admitted_at, excess | soft, true)
                 }
                 None if !org.bucket.contains(now) => return Ok(None),
@@ -325,7 +319,9 @@ impl Engine {
             let amount = usage.amount;
             let seq = shard.book(&account, &bucket, amount, instant).ok_or_else(too_large)?;
             if ends {
-                shard.settling(id, amount, instant);
+                // What a wallet holds and does not pay in the end stays held, so that a commit that fails finds room to hold it again.
+                let is_turned = open_pays.is_none_or(|pays| pays == account.pays());
+                shard.settling(id, if is_turned { amount } else { 0 }, instant);
             }
             let mut booking = booking(account, usage, booked_at, bucket, occurred, flags);
             booking.reservation = Some(id);

@@ -804,14 +804,12 @@ async fn r_lim_14_a_reservation_of_a_wallet_never_takes_more_than_is_in_it() {
     assert_eq!(s.sum("booked", 10, id).await, 8 * CREDIT, "a little more was in it");
     let third = s.hold(&s.ben, 2).await;
     s.portal.app.gate.release(&s.who(&s.ben), third).expect("a release");
-    let verdict = s.portal.app.gate.check(
-        &s.who(&s.ben),
-        &Ask {
-            cost: 2 * CREDIT,
-            ..Ask::default()
-        },
-    );
-    match verdict.await.expect("a verdict") {
+    let ask = Ask {
+        cost: 2 * CREDIT,
+        ..Ask::default()
+    };
+    let verdict = s.portal.app.gate.check(&s.who(&s.ben), &ask).await;
+    match verdict.expect("a verdict") {
         Verdict::Allow { pays, limits, .. } => {
             assert_eq!(pays, Pays::Wallet);
             let wallet = limits
