@@ -76,7 +76,8 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
                 let month = effective.of(Window::Month).and_then(|limit| limit.value.amount());
                 let acts = standing
                     .as_ref()
-                    .is_some_and(|standing| standing.membership.is_some_and(|one| one.stop.is_none()));
+                    .is_some_and(|standing| standing.membership.is_some_and(|one| one.stop.is_none()))
+                    && !org.archived;
                 let wanted = acts.then(|| month.map_or(0, Amount::micros));
                 let period = settings.window(Window::Month, now).start;
                 let held = || engine.held_of_allowances(who.org);

@@ -300,7 +300,7 @@ impl LimitRow {
                 .reset_at
                 .map_or_else(String::new, |at| until(now.micros(), at.micros(), &zone.tz())),
             is_hard: state.enforcement == Enforcement::Hard,
-            is_over: state.remaining == 0,
+            is_over: state.remaining == 0 && state.scope != crate::metering::Scope::Wallet,
         }
     }
 }

@@ -222,8 +222,8 @@ async fn r_crd_08_09_a_pool_is_made_granted_and_spent_until_it_is_empty() {
     );
     assert_eq!(problem["reset_at"], Value::Null, "a pool begins anew for nobody");
     let page = s.boss.get(&pool).await.page(200);
-    has(&page, ".stats > div", "Balance4 credits");
-    has(&page, ".stats > div", "This month$0.12");
+    has(&page, ".stats > div", "Balance 4 credits");
+    has(&page, ".stats > div", "This month $0.12");
     s.verified().await;
     let version = page.value("version").expect("a version");
     s.put(
@@ -256,8 +256,8 @@ async fn r_crd_08_09_a_pool_is_made_granted_and_spent_until_it_is_empty() {
     let again = Stage::booked(&s.ask(Method::POST, "/api/v1/usage", Some(wanted)).await);
     assert_eq!(again["duplicate"], true);
     let page = s.boss.get(&pool).await.page(200);
-    has(&page, ".stats > div", "Balance4 credits");
-    has(&page, ".stats > div", "This month$2.27");
+    has(&page, ".stats > div", "Balance 4 credits");
+    has(&page, ".stats > div", "This month $2.27");
     let list = s.boss.get(&s.org.path("/credits")).await.page(200);
     list.assert_says("This month cost $2.27 so far");
     let row = list.row("Production");
@@ -265,7 +265,7 @@ async fn r_crd_08_09_a_pool_is_made_granted_and_spent_until_it_is_empty() {
     row.assert_cell("Cost this month", "$2.27");
     row.assert_cell("Draw from it", "3 members");
     let usage = s.ann.get(&s.org.path("/usage")).await.page(200);
-    has(&usage, ".stats > div", "Cost$2.27");
+    has(&usage, ".stats > div", "Cost $2.27");
     has(&usage, "section[aria-labelledby=by-pool] tbody tr", "Production");
     has(&usage, "section[aria-labelledby=by-pool] tbody tr", "13 credits");
     // The statement, as a page and as a file.
@@ -365,7 +365,7 @@ async fn a_pool_ends_at_its_instant_without_anybodys_help() {
     let boss = s.portal.sign_in(s.boss.user).await;
     let page = boss.get(&pool).await.page(200);
     page.assert_says("The time of this pool is over");
-    has(&page, ".stats > div", "Balance0 credits");
+    has(&page, ".stats > div", "Balance 0 credits");
     let lines = page.all("#statement tbody tr");
     assert!(
         lines.len() == 2 && lines[0].contains("Expired") && lines[0].contains("6 credits"),
@@ -562,7 +562,7 @@ async fn i_21_an_allocated_pool_moves_monthly_limits() {
     );
     let page = s.boss.get(&pool).await.page(200);
     page.assert_says("Whoever has no monthly limit gets nothing");
-    has(&page, ".stats > div", "Balance75 credits");
+    has(&page, ".stats > div", "Balance 75 credits");
     has(&page, ".stats > div", "of 150 credits granted");
     let card = s
         .boss
@@ -751,7 +751,7 @@ async fn r_lim_14_a_wallet_pays_when_the_members_own_limit_refuses() {
     // Pages: one's own, and the administrators'.
     let mine = s.ben.get(&s.org.path("/usage/mine")).await.page(200);
     has(&mine, "#wallet", "My wallet");
-    has(&mine, "#wallet .stats > div", "Balance20 credits");
+    has(&mine, "#wallet .stats > div", "Balance 20 credits");
     has(&mine, "#wallet tbody tr", "A gift");
     let path = s.org.path(&format!("/members/{}/wallet", s.ben.id()));
     let page = s.ann.get(&path).await.page(200);
