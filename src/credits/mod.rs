@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod entry;
 mod forms;
 mod handlers;
+pub mod mass;
 pub mod pool;
 pub mod shown;
 mod store;

@@ -270,6 +270,14 @@ sql! {
          where p.org_id = $1 and p.archived_at is null and (p.is_default or p.id = (select m.pool_id from members m where m.org_id = $1 and m.id = $2)) order by p.is_default limit 1";
     POOL_OF: (OrgId, MemberId) => (Option<PoolId>,) = "select pool_id from members where org_id = $1 and id = $2";
     SET_POOL: (OrgId, MemberId, Option<PoolId>) => () = "update members set pool_id = $3, version = version + 1 where org_id = $1 and id = $2";
+    POOLS_OF: (OrgId, String) => (MemberId, Option<PoolId>) = {
+        sqlite "select id, pool_id from members where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
+        postgres "select id, pool_id from members where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
+    SET_POOLS: (OrgId, String, Option<PoolId>) => () = {
+        sqlite "update members set pool_id = $3, version = version + 1 where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
+        postgres "update members set pool_id = $3, version = version + 1 where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
     TOUCH_MEMBER: (OrgId, MemberId) => () = "update members set version = version + 1 where org_id = $1 and id = $2";
     PEOPLE: (OrgId) => (Option<PoolId>, i64) =
         "select case when p.id is null then d.id else p.id end as pool_id, count(*) as n from members m
@@ -528,6 +536,18 @@ pub(super) async fn pool_of(db: &mut impl Read, org: OrgId, member: MemberId) ->
 }
 pub(super) async fn set_pool(tx: &mut Tx, org: OrgId, member: MemberId, pool: Option<PoolId>) -> Result<()> {
     tx.run(SET_POOL, (org, member, pool)).await?;
+    Ok(())
+}
+/// Which pool each of some members was given.
+pub(super) async fn list_pools_of(
+    db: &mut impl Read,
+    org: OrgId,
+    members: &[MemberId],
+) -> Result<Vec<(MemberId, Option<PoolId>)>> {
+    db.all(POOLS_OF, (org, text(members))).await
+}
+pub(super) async fn set_pools(tx: &mut Tx, org: OrgId, members: &[MemberId], pool: Option<PoolId>) -> Result<()> {
+    tx.run(SET_POOLS, (org, text(members), pool)).await?;
     Ok(())
 }
 pub(super) async fn touch_member(tx: &mut Tx, org: OrgId, member: MemberId) -> Result<()> {

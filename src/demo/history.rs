@@ -972,8 +972,7 @@ impl History<'_> {
         };
         match limiting {
             Limiting::Pools => {
-                let actor = self.overseer().unwrap_or_else(|| self.operator());
-                let by = access::inside::<PoolManage>(tx, actor, self.org(KESTREL)?).await?;
+                let by = self.acting::<PoolManage>(tx, KESTREL, OVERSEERS[1].0, then).await?;
                 let pool = |name: &str, credit_type: &str, price, is_default| pool::Draft {
                     name: name.to_owned(),
                     credit_type: credit_type.to_owned(),
@@ -1062,7 +1061,10 @@ impl History<'_> {
             id,
             name: name.to_owned(),
             email: email.to_owned(),
-            enterprise_role: None,
+            enterprise_role: OVERSEERS
+                .iter()
+                .find(|(known, _)| *known == email)
+                .map(|(_, role)| *role),
             session: SessionId::from_raw(0),
             theme: 0,
             email_proved: true,

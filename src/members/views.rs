@@ -703,6 +703,7 @@ fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str
         first: acts(&[Kind::GroupAdd, Kind::Role, Kind::Limit]),
         more: acts(&[
             Kind::GroupRemove,
+            Kind::Pool,
             Kind::Suspend,
             Kind::Activate,
             Kind::Disable,

@@ -433,6 +433,56 @@ async fn a_member_draws_from_the_pool_that_was_chosen_for_them() {
     s.verified().await;
 }
 
+/// I-25: what is done to many is what is done to one, and can be taken back.
+#[actix_web::test]
+async fn i_25_the_pool_of_many_is_set_as_that_of_one() {
+    let s = stage().await;
+    let pool = s.pool(&[("grant", "10"), ("name", "Training")]).await;
+    let id = pool.rsplit('/').next().expect("an id").to_owned();
+    let (ann, ben, cat) = (s.ann.id(), s.ben.id(), s.cat.id());
+    s.put(&s.org.path(&format!("/members/{ann}/pool")), &[("pool", &id)])
+        .await;
+    let bulk = s.org.path("/members/bulk/pools");
+    let who = [
+        ("member", ann.as_str()),
+        ("member", ben.as_str()),
+        ("member", cat.as_str()),
+    ];
+    let page = s.boss.post(&format!("{bulk}/check"), &who).await.page(200);
+    has(&page, "#plan select option", "Training (Standard)");
+    s.boss
+        .post(&bulk, &who)
+        .await
+        .page(422)
+        .assert_says("Choose one of the credit pools");
+    let mut fields = who.to_vec();
+    fields.push(("pool", &id));
+    assert_eq!(s.ben.post(&bulk, &fields).await.status, 403);
+    let done = s.boss.post(&bulk, &fields).await;
+    assert_eq!(done.status, 303, "{}", done.body);
+    let given = "(select count(*) from members where pool_id is not null)";
+    assert_eq!(s.number(given).await, 3);
+    // The same rows in the record as that of one: Ann's was so already.
+    let rows = s.portal.audit(Some(&s.org)).await;
+    let rows: Vec<_> = rows.iter().filter(|row| row.action == "member.pool").collect();
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows.iter()
+            .all(|row| row.before == rows[0].before && row.after == rows[0].after),
+        "{rows:?}"
+    );
+    Stage::booked(&s.used(&s.ben, "1", "1").await);
+    // Taken back, but for whom somebody has changed since.
+    s.put(&s.org.path(&format!("/members/{cat}/pool")), &[("pool", "")])
+        .await;
+    let job = s.number("(select max(id) from bulk_jobs)").await;
+    let job = muster::ids::JobId::from_raw(job);
+    let undo = s.boss.post(&s.org.path(&format!("/bulk/pools/{job}/undo")), &[]).await;
+    assert_eq!(undo.status, 303, "{}", undo.body);
+    assert_eq!(s.number(given).await, 1, "Ann's own stays");
+    s.verified().await;
+}
+
 #[actix_web::test]
 async fn forms_come_back_filled_in_and_name_the_field() {
     let s = stage().await;

@@ -318,6 +318,9 @@ fn example(route: &Route) -> Option<Example> {
         ("POST", "/o/{org}/members/bulk/suspensions" | "/o/{org}/members/bulk/suspensions/check") => {
             (B::Nothing, &[("do", "deactivate"), ("member", "{member}")])
         }
+        ("POST", "/o/{org}/members/bulk/pools" | "/o/{org}/members/bulk/pools/check") => {
+            (B::Nothing, &[("member", "{member}"), ("pool", "{pool}")])
+        }
         ("POST", "/o/{org}/members/bulk/limits" | "/o/{org}/members/bulk/limits/check") => (
             B::Nothing,
             &[
@@ -463,7 +466,7 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 20] = [
+const UNRECORDED: [(&str, &str); 21] = [
     (
         "/o/{org}/imports",
         "it keeps a file for oneself for a day; importing it is recorded",
@@ -494,6 +497,7 @@ const UNRECORDED: [(&str, &str); 20] = [
     ("/o/{org}/members/bulk/roles/check", DRY),
     ("/o/{org}/members/bulk/suspensions/check", DRY),
     ("/o/{org}/members/bulk/limits/check", DRY),
+    ("/o/{org}/members/bulk/pools/check", DRY),
     ("/o/{org}/members/bulk/disablements/check", DRY),
     ("/o/{org}/members/bulk/removals/check", DRY),
     ("/o/{org}/keys/bulk/check", DRY),
@@ -789,6 +793,7 @@ async fn act(
                 "disablements" => "disable",
                 "removals" => "remove",
                 "limits" => "limit",
+                "pools" => "pool",
                 _ => "resend",
             };
             let subject = match kind {

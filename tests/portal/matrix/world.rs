@@ -689,6 +689,11 @@ pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bo
         }),
         ..bulk::Terms::default()
     };
+    let pools = credits::pool::list(&mut tx, org.id).await.expect("pools");
+    let terms = bulk::Terms {
+        pool: pools.first().map(|pool| pool.id),
+        ..terms
+    };
     let now = portal.clock.now();
     let order = Order {
         kind,
