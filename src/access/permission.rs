@@ -442,9 +442,10 @@ impl Permission {
     pub fn find(key: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|one| one.key() == key)
     }
-    /// Whether an organization's roles can have it.
+    /// Whether an organization's roles can have it. Credits are given to organizations, not by them: their administrators have every
+    /// permission that their roles can have, and so could grant themselves as much as they like.
     pub fn is_for_organizations(self) -> bool {
-        self.heading() != Heading::Enterprise
+        self.heading() != Heading::Enterprise && self != Self::PoolManage
     }
     /// Whether only a membership can have it, as it is about what a member has; whoever runs the enterprise lacks it, and gives it.
     pub const fn needs_membership(self) -> bool {
