@@ -957,3 +957,49 @@ async fn an_act_on_a_wallet_or_pool_is_recorded() {
     let page = s.ann.get(&s.org.path("/audit")).await.page(200);
     page.assert_says("Topped up the wallet of Ben");
 }
+
+/// Whoever asks by a proxy, by AuthZEN or as a person hears of the wallet too.
+#[actix_web::test]
+async fn r_lim_14_every_face_knows_the_wallet() {
+    let s = stage().await;
+    s.cap(&s.ben, "", "0").await;
+    wallets_on(&s).await;
+    top_up(&s, &s.ben, "3").await;
+    let own = crate::keys::own_key(&s.ben, &s.org, "api.call api.read").await;
+    let forward = async |cost: &str| {
+        let path = format!("/authz/forward?cost={cost}");
+        let request = s.client.request(Method::GET, &path).bearer_auth(&own);
+        s.client.send(request).await
+    };
+    let let_in = forward("3").await;
+    assert_eq!(let_in.status, 200, "{}", let_in.body);
+    assert!(
+        let_in.header("ratelimit").contains("\"wallet-total\";r=3000000"),
+        "{}",
+        let_in.header("ratelimit")
+    );
+    assert_eq!(forward("4").await.status, 429);
+    let wanted = json!({
+        "subject": { "type": "user", "id": s.ben.id() },
+        "action": { "name": "api.call" },
+        "resource": { "type": "organization", "id": s.org.slug },
+        "context": { "cost_micro": 3 * CREDIT },
+    });
+    let decided = s.ask(Method::POST, "/access/v1/evaluation", Some(wanted)).await;
+    assert_eq!(decided.status, 200, "{}", decided.body);
+    assert_eq!(
+        body(&decided),
+        json!({ "decision": true, "context": { "charged": "wallet" } })
+    );
+    // A person behind the proxy reads what the wallet lacks.
+    let path = format!("/authz/forward?cost=4&org={}", s.org.slug);
+    let request = s.ben.client.request(Method::GET, &path).header("accept", "text/html");
+    let page = s.ben.client.send(request).await;
+    assert_eq!(page.status, 429, "{}", page.body);
+    assert!(
+        page.body
+            .contains("Your wallet has 3 credits, which is too little for this"),
+        "{}",
+        page.body
+    );
+}

@@ -314,7 +314,7 @@ test("credits: pools, their forms, a wallet", async ({ me, portal, accounts, sig
   await visit(me, `${one}/edit`, "credit-pool-edit");
   await visit(me, `${one}/archive`, "credit-pool-archive");
   await visit(me, `${organization}/credits/new`, "credit-pool-new");
-  await me.page.locator("main form").first().evaluate((form) => (form.noValidate = true));
+  await me.page.getByRole("form", { name: "Credit pool" }).evaluate((form) => (form.noValidate = true));
   await me.hands.activate(me.page.getByRole("button", { name: "Make pool" }));
   await expect(me.page.getByLabel("Name", { exact: true })).toHaveAttribute("aria-invalid", "true");
   await inspect(me, "credit-pool-refused");
