@@ -290,9 +290,7 @@ impl Plan {
             groups: group_choices,
             pools: pool_choices,
             roles,
-            summary: if has_choice {
-                String::new()
-            } else if kind == Kind::Pool {
+            summary: if has_choice || kind == Kind::Pool {
                 String::new()
             } else if kind == Kind::Limit && form.monthly_mode.is_empty() {
                 settable(total, &plain)

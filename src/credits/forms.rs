@@ -124,6 +124,19 @@ impl PoolForm {
             Err(_) => None,
         };
         let mut faults: Vec<(&'static str, String)> = Vec::new();
+        // What is missing is told together; the rest of each is checked where it is kept.
+        for (field, value, says) in [
+            ("name", &self.name, "Give the pool a name."),
+            (
+                "credit_type",
+                &self.credit_type,
+                "Say what kind of credits are in it, such as “Standard” or “GPU”.",
+            ),
+        ] {
+            if value.trim().is_empty() {
+                faults.push((field, says.to_owned()));
+            }
+        }
         let money = Unit::currency(&self.currency);
         if money.is_none() {
             faults.push(("currency", "Choose a currency from the list.".to_owned()));

@@ -1,5 +1,7 @@
 //! What other rooms show of pools and wallets.
 
+use std::collections::HashMap;
+
 use super::{
     pool, store,
     views::{MemberCard, WalletPanel, money},
@@ -65,6 +67,22 @@ fn in_words(costs: &[(String, i64)]) -> Vec<String> {
     shown
         .map(|(currency, cost)| money(*cost, Unit::currency(currency).unwrap_or(Unit::Credit)))
         .collect()
+}
+
+/// What was drawn from each pool cost in words, in a billing period or else in the buckets that begin at `starts` (R-CRD-09).
+pub async fn costs_by_pool(
+    db: &mut impl Read,
+    org: OrgId,
+    month: Option<Timestamp>,
+    starts: &str,
+) -> Result<HashMap<i64, String>> {
+    let found = match month {
+        Some(month) => store::costs_by_pool(db, org, month).await?,
+        None => store::costs_by_pool_of_days(db, org, starts).await?,
+    };
+    let word =
+        |(id, currency, cost): (i64, String, i64)| (id, money(cost, Unit::currency(&currency).unwrap_or(Unit::Credit)));
+    Ok(found.into_iter().map(word).collect())
 }
 
 /// What an organization's usage of a billing period cost, in words, one for each currency (R-CRD-09).

@@ -378,6 +378,14 @@ sql! {
     COSTS: (OrgId, Timestamp) => (String, i64) =
         "select p.currency, cast(sum(u.cost) as bigint) as cost from usage_months u join credit_pools p on p.id = u.scope_id
          where u.start = $2 and u.org_id = $1 and u.scope = 9 group by p.currency order by p.currency";
+    COSTS_BY_POOL: (OrgId, Timestamp) => (i64, String, i64) =
+        "select p.id, p.currency, u.cost from usage_months u join credit_pools p on p.id = u.scope_id where u.start = $2 and u.org_id = $1 and u.scope = 9";
+    COSTS_BY_POOL_OF_DAYS: (OrgId, String) => (i64, String, i64) = {
+        sqlite "select p.id, p.currency, cast(sum(u.cost) as integer) as cost from usage_days u join credit_pools p on p.id = u.scope_id
+                where u.org_id = $1 and u.scope = 9 and u.start in (select value from json_each('[' || $2 || ']')) group by p.id, p.currency"
+        postgres "select p.id, p.currency, cast(sum(u.cost) as bigint) as cost from usage_days u join credit_pools p on p.id = u.scope_id
+                where u.org_id = $1 and u.scope = 9 and u.start = any (cast(string_to_array($2, ',') as bigint[])) group by p.id, p.currency"
+    };
     COSTS_OF_DAYS: (OrgId, String) => (String, i64) = {
         sqlite "select p.currency, cast(sum(u.cost) as integer) as cost from usage_days u join credit_pools p on p.id = u.scope_id
                 where u.org_id = $1 and u.scope = 9 and u.start in (select value from json_each('[' || $2 || ']')) group by p.currency order by p.currency"
@@ -707,6 +715,18 @@ pub(super) async fn list_checked_allowances(
 /// What a billing period cost, by currency.
 pub(super) async fn costs(db: &mut impl Read, org: OrgId, month: Timestamp) -> Result<Vec<(String, i64)>> {
     db.all(COSTS, (org, month)).await
+}
+/// What a billing period cost, by pool, each with its currency.
+pub(super) async fn costs_by_pool(db: &mut impl Read, org: OrgId, month: Timestamp) -> Result<Vec<(i64, String, i64)>> {
+    db.all(COSTS_BY_POOL, (org, month)).await
+}
+/// What the buckets that begin at `starts` cost, by pool, each with its currency.
+pub(super) async fn costs_by_pool_of_days(
+    db: &mut impl Read,
+    org: OrgId,
+    starts: &str,
+) -> Result<Vec<(i64, String, i64)>> {
+    db.all(COSTS_BY_POOL_OF_DAYS, (org, starts)).await
 }
 /// What the buckets that begin at `starts` cost, by currency.
 pub(super) async fn costs_of_days(db: &mut impl Read, org: OrgId, starts: &str) -> Result<Vec<(String, i64)>> {

@@ -19,14 +19,13 @@ pub struct Spent {
 
 /// Looks at every pool of every organization; what is wrong with them, in words. Nothing is repaired: whatever a line of a statement is
 /// missing for has to be found out.
-pub async fn verify(tx: &mut Tx, spent: &Spent, names: &HashMap<OrgId, String>) -> Result<Vec<String>> {
+pub async fn verify(tx: &mut Tx, spent: &Spent, name: impl Fn(OrgId) -> String) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let pools = store::list_checked(tx).await?;
     let mut orgs: Vec<OrgId> = pools.iter().map(|pool| pool.org_id).collect();
     orgs.dedup();
     let mut outstanding: HashMap<i64, i64> = HashMap::new();
     let mut by_allowance: HashMap<i64, i64> = HashMap::new();
-    let name = |org: &OrgId| names.get(org).map_or("an organization that is gone", String::as_str);
     for org in orgs {
         let mut after = 0;
         loop {
@@ -40,7 +39,7 @@ pub async fn verify(tx: &mut Tx, spent: &Spent, names: &HashMap<OrgId, String>) 
                 if one.entered != one.amount {
                     faults.push(format!(
                         "{}: the allowance {} holds {}; its lines say {}.",
-                        name(&org),
+                        name(org),
                         one.id,
                         one.amount,
                         one.entered
@@ -49,7 +48,7 @@ pub async fn verify(tx: &mut Tx, spent: &Spent, names: &HashMap<OrgId, String>) 
                 if one.is_final && one.amount != used {
                     faults.push(format!(
                         "{}: the allowance {} is closed with {}; {used} of it was spent.",
-                        name(&org),
+                        name(org),
                         one.id,
                         one.amount
                     ));
@@ -66,7 +65,7 @@ pub async fn verify(tx: &mut Tx, spent: &Spent, names: &HashMap<OrgId, String>) 
             if is != should {
                 faults.push(format!(
                     "{}: {what} of the credit pool {} is {is}; it should be {should}.",
-                    name(&pool.org_id),
+                    name(pool.org_id),
                     pool.name
                 ));
             }

@@ -1,5 +1,7 @@
 //! What the pages of credits print, decided already.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use super::{
@@ -116,6 +118,46 @@ impl Row {
     }
 }
 
+/// What people of a credit type come to.
+#[derive(Debug, Clone)]
+pub struct TypeRow {
+    /// The type.
+    pub credit_type: String,
+    /// How many draw from pools of it.
+    pub people: String,
+    /// What was used of it this period.
+    pub used: String,
+    /// What that cost, by currency.
+    pub cost: String,
+}
+
+impl TypeRow {
+    /// The types of pools that are not archived, each with what its pools come to (R-CRD-08).
+    pub fn all<'p>(pools: impl Iterator<Item = (&'p Pool, &'p Use, i64)>, unit: Unit) -> Vec<Self> {
+        let mut types: BTreeMap<String, (i64, i64, BTreeMap<&str, i64>)> = BTreeMap::new();
+        for (pool, used, count) in pools.filter(|(pool, ..)| pool.archived_at.is_none()) {
+            let (people, amount, costs) = types.entry(pool.credit_type.clone()).or_default();
+            *people += count;
+            *amount = amount.saturating_add(used.used);
+            let cost = costs.entry(pool.currency.as_str()).or_default();
+            *cost = cost.saturating_add(used.cost);
+        }
+        let row = |(credit_type, (people, used, costs)): (String, (i64, i64, BTreeMap<&str, i64>))| {
+            let costs: Vec<String> = costs
+                .into_iter()
+                .map(|(currency, cost)| money(cost, Unit::currency(currency).unwrap_or(Unit::Credit)))
+                .collect();
+            Self {
+                credit_type,
+                people: plural(people, "member", "members"),
+                used: words(used, unit),
+                cost: costs.join(" + "),
+            }
+        };
+        types.into_iter().map(row).collect()
+    }
+}
+
 /// The pools of an organization.
 #[derive(Template)]
 #[template(path = "credits/index.html")]
@@ -128,6 +170,8 @@ pub struct Index {
     pub path: String,
     /// The pools.
     pub rows: Vec<Row>,
+    /// The same by credit type.
+    pub types: Vec<TypeRow>,
     /// What this period cost, by currency.
     pub costs: Vec<String>,
     /// Whether pools are managed here.

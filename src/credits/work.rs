@@ -69,7 +69,7 @@ async fn of_org(app: &App, org: OrgId, pools: &[&Work], now: Timestamp) -> Resul
     }
     for pool in pools {
         let is_due = pool.looked_for != start || (pool.looked_seq != seq && pool.looked_at.plus(AGAIN) <= now);
-        let is_live = !pool.valid_until.is_some_and(|end| end <= now);
+        let is_live = pool.valid_until.is_none_or(|end| end > now);
         if is_due && is_live && store::is_live(&mut app.db.read(), org, pool.id).await? {
             allocate(app, pool, &settings, start, now).await?;
         }

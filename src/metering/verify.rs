@@ -112,7 +112,13 @@ async fn compare(tx: &mut Tx) -> Result<(Report, Differences)> {
             _ => {}
         }
     }
-    report.pools = credits::verify::verify(tx, &spent, &names).await?;
+    let name = |org: OrgId| {
+        let known = names.get(&org);
+        known
+            .cloned()
+            .unwrap_or_else(|| "an organization that is gone".to_owned())
+    };
+    report.pools = credits::verify::verify(tx, &spent, name).await?;
     let mut wrong = Differences::default();
     for by_month in [false, true] {
         let sums = if by_month { &mut right.months } else { &mut right.days };

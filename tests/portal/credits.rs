@@ -266,7 +266,7 @@ async fn r_crd_08_09_a_pool_is_made_granted_and_spent_until_it_is_empty() {
     row.assert_cell("Draw from it", "3 members");
     let usage = s.ann.get(&s.org.path("/usage")).await.page(200);
     has(&usage, ".stats > div", "Cost $2.27");
-    has(&usage, "section[aria-labelledby=by-pool] tbody tr", "Production");
+    has(&usage, "section[aria-labelledby=by-pool] tbody tr", "Production: $2.27");
     has(&usage, "section[aria-labelledby=by-pool] tbody tr", "13 credits");
     // The statement, as a page and as a file.
     let lines = page.all("#statement tbody tr");
@@ -417,6 +417,12 @@ async fn a_member_draws_from_the_pool_that_was_chosen_for_them() {
     page.row("Training").assert_cell("Balance", "0 credits");
     page.row("Production").assert_cell("Draw from it", "1 member");
     page.row("Training").assert_cell("Draw from it", "2 members");
+    // R-CRD-08: people by credit type.
+    let types = page.all("section[aria-labelledby=types-h] tbody tr");
+    assert!(
+        types.len() == 2 && types[0].contains("GPU 2 members") && types[1].contains("Standard 1 member"),
+        "{types:?}"
+    );
     has(&s.boss.get(&first).await.page(200), "#people tbody tr", "Ben");
     let bad = s.boss.post(&member, &[("pool", "pool_0000000000000")]).await;
     assert_eq!(bad.status, 409, "{}", bad.body);

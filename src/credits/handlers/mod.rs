@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, web::Data};
 use super::{
     pool::{self as pools, Use},
     store,
-    views::{Index, Row, money},
+    views::{Index, Row, TypeRow, money},
     wallet,
 };
 use crate::{
@@ -70,6 +70,11 @@ pub async fn index(app: Data<App>, by: Can<PoolRead>, ctx: Ctx) -> Result<HttpRe
                 Row::of(&by, pool, use_of(&uses, pool.id), count, &settings, now)
             })
             .collect(),
+        types: TypeRow::all(
+            all.iter()
+                .map(|pool| (pool, use_of(&uses, pool.id), people_of(&people, pool.id))),
+            settings.unit,
+        ),
         costs: costs.iter().filter(|(_, cost)| *cost != 0).map(cost).collect(),
         may_manage: by.may(Permission::PoolManage),
         wallets_href: by.may(Permission::LimitDefault).then(|| by.path("/credits/wallets")),
