@@ -272,6 +272,41 @@ impl Engine {
         self.seen(plan, None, act).await?.unwrap_or(Ok(Answer::Stale))
     }
 
+    /// Holds an amount of the plan's wallet for a while without anybody's asking, so that it can be taken out by hand meanwhile: plans
+    /// that are older than that do not find it.
+    pub async fn withhold(&self, plan: &Plan, amount: i64, ttl: Duration) -> Result<Answer<ReservationId>> {
+        let act = |shard: &mut Shard, figures: Vec<Figure>, now: Timestamp, _| {
+            let place = plan.policies.len();
+            let wallet = plan.wallet.as_ref().zip(figures.get(place));
+            let Some((policy, _)) = wallet.filter(|(policy, figure)| figure.has_room(policy, amount)) else {
+                let failing = vec![place];
+                return Answer::Refused { figures, failing };
+            };
+            let (instant, done) = (Instant::now(), ReservationId::new(now));
+            let reservation = Reservation {
+                account: plan.account.paid(Pays::Wallet),
+                amount,
+                holds: amount,
+                admitted_at: now,
+                bucket: plan.org.bucket,
+                deadline: instant + ttl,
+                expires_at: now.plus(ttl),
+                state: Stand::Open,
+                over_soft: false,
+                wallet: policy.amount.micros(),
+                asked_as: None,
+            };
+            shard.open(done, reservation, instant);
+            Answer::Granted {
+                figures,
+                over: Vec::new(),
+                pays: Pays::Wallet,
+                done,
+            }
+        };
+        Ok(self.seen(plan, None, act).await?.unwrap_or(Answer::Stale))
+    }
+
     /// Books what was really used of a reservation and lets go of the rest. More than was reserved is booked too, and flagged; so is
     /// what comes after the reservation's time, or after a restart. Told again, it counts once. None when the plan is stale.
     pub async fn settle(

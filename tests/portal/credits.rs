@@ -879,6 +879,47 @@ async fn r_lim_14_a_reservation_of_a_wallet_never_takes_more_than_is_in_it() {
     s.verified().await;
 }
 
+/// What is taken out by hand is not there for anybody who asks at the same time.
+#[actix_web::test]
+async fn r_lim_14_what_is_taken_out_by_hand_is_not_paid_twice() {
+    let s = stage().await;
+    let id = s.ben.member.expect("ben").raw();
+    s.cap(&s.ben, "", "0").await;
+    wallets_on(&s).await;
+    top_up(&s, &s.ben, "40").await;
+    let s = Arc::new(s);
+    let mut tasks = Vec::new();
+    for task in 0..8 {
+        let s = Arc::clone(&s);
+        tasks.push(rt::spawn(async move {
+            let who = s.who(&s.ben);
+            for step in 0..40 {
+                let ask = Ask {
+                    cost: CREDIT / 4,
+                    ..Ask::default()
+                };
+                let usage = Usage::new("race", format!("{task}/{step}"), CREDIT / 4);
+                s.portal.app.gate.record(&who, &ask, &usage).await.expect("an answer");
+            }
+        }));
+    }
+    let path = s.org.path(&format!("/members/{}/wallet/adjustments", s.ben.id()));
+    let mut taken = 0;
+    for _ in 0..6 {
+        let fields = [("direction", "take"), ("amount", "5"), ("note", "A mistake")];
+        let answer = s.boss.post(&path, &fields).await;
+        assert!(matches!(answer.status, 303 | 422), "{}", answer.body);
+        taken += i64::from(answer.status == 303) * 5 * CREDIT;
+    }
+    for task in tasks {
+        task.await.expect("a task");
+    }
+    let paid = s.sum("booked", 10, id).await;
+    assert!(paid + taken <= 40 * CREDIT, "{paid} was paid and {taken} taken out");
+    assert!(taken > 0 && paid > 0, "both met");
+    s.verified().await;
+}
+
 /// However many callers come at once, the wallet pays no more than is in it, and as much as fits.
 #[actix_web::test]
 async fn r_lim_14_no_number_of_callers_overdraws_a_wallet() {
@@ -944,6 +985,43 @@ async fn r_lim_14_no_number_of_callers_overdraws_a_wallet() {
     assert!(paid <= 500, "{paid} was paid out of 500");
     assert!(paid > 490, "{paid}: somebody was refused while there was room");
     assert_eq!(s.sum("booked", 3, id).await, 0);
+    s.verified().await;
+}
+
+/// I-21: however many ask for the first time at once, no more is moved than there is.
+#[actix_web::test]
+async fn i_21_callers_who_come_at_once_share_what_is_there() {
+    let s = stage().await;
+    for someone in [&s.ann, &s.ben, &s.cat] {
+        s.cap(someone, "60", "").await;
+    }
+    s.pool(&[("mode", "allocated"), ("grant", "100")]).await;
+    let s = Arc::new(s);
+    let mut tasks = Vec::new();
+    for task in 0..24 {
+        let s = Arc::clone(&s);
+        tasks.push(rt::spawn(async move {
+            let who = s.who([&s.ann, &s.ben, &s.cat][task % 3]);
+            let mut paid = 0;
+            for step in 0..10 {
+                let cost = CREDIT;
+                let usage = Usage::new("race", format!("{task}/{step}"), cost);
+                let ask = Ask { cost, ..Ask::default() };
+                let granted = s.portal.app.gate.record(&who, &ask, &usage).await.expect("an answer");
+                paid += i64::from(granted.done.is_some());
+            }
+            paid
+        }));
+    }
+    let mut paid = 0;
+    for task in tasks {
+        paid += task.await.expect("a task");
+    }
+    assert_eq!(paid, 100, "all of it, and no more");
+    assert_eq!(s.balance().await, 0);
+    s.verified().await;
+    s.work().await;
+    assert_eq!(s.balance().await, 0);
     s.verified().await;
 }
 

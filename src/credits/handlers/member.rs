@@ -177,9 +177,17 @@ pub async fn create_adjustment(
             id,
             expected: form.0.version(),
         };
-        let held = app.metering.held_by(by.org().id, Scope::Wallet, id.raw());
+        let (org, out) = (by.org().id, (-amount).max(0));
+        let held = app.metering.held_by(org, Scope::Wallet, id.raw());
+        let is_free = out == 0 || app.gate.withhold(org, id, out).await?;
         let mut tx = app.db.write().await?;
         let member = wallet::adjust(&mut tx, &by, change, amount, &form.0.note, held, app.clock.now()).await?;
+        if !is_free {
+            return Err(Error::invalid(
+                "amount",
+                "The wallet is being used at this moment. Try again.",
+            ));
+        }
         tx.commit().await?;
         Ok(format!(
             "The wallet of {} was adjusted by {}.",
