@@ -166,3 +166,25 @@ pub(super) fn sorted<K: Ord + Copy, V: Copy>(sums: &HashMap<K, V>) -> Vec<(K, V)
     list.sort_unstable_by_key(|(key, _)| *key);
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cost;
+
+    #[test]
+    fn what_something_costs_is_checked_and_has_no_parts_of_millionths() {
+        assert_eq!(cost(1_500_000, 20_000), Some(30_000), "1.5 credits at 0.02");
+        assert_eq!(
+            cost(-1_500_000, 20_000),
+            Some(-30_000),
+            "a correction takes as much back"
+        );
+        assert_eq!((cost(1, 1), cost(-1, 1), cost(7, 0)), (Some(0), Some(0), Some(0)));
+        assert_eq!(
+            cost(1_000_000_000_000_000, 1_000_000_000),
+            Some(1_000_000_000_000_000_000)
+        );
+        assert_eq!(cost(i64::MAX, i64::MAX), None);
+        assert_eq!(cost(1_000_000_000_000_000, 1_000_000_000_000), None);
+    }
+}
