@@ -128,13 +128,15 @@ pub async fn give(
     };
     let found = store::list_standings(&mut db.read(), org, pool.id, start, &[member]).await?;
     let there = found.into_iter().next().ok_or(Error::NotFound)?;
+    let balance = pool.granted.saturating_sub(pool.allocated);
+    let is_right = |held: i64| there.others_open == 0 && there.change(wanted, held, balance).is_none();
+    // What is held matters for what comes back alone, and is asked only then: it is counted anew each time.
+    if let Some(id) = there.id.filter(|_| is_right(0)) {
+        return Ok(there.given(id, 0));
+    }
     let held = held();
     let of = |there: &Standing| there.id.and_then(|id| held.get(&id).copied()).unwrap_or(0);
-    let is_right = there.others_open == 0
-        && there
-            .change(wanted, of(&there), pool.granted.saturating_sub(pool.allocated))
-            .is_none();
-    if let Some(id) = there.id.filter(|_| is_right) {
+    if let Some(id) = there.id.filter(|_| is_right(of(&there))) {
         return Ok(there.given(id, 0));
     }
     let mut tx = db.write().await?;
