@@ -13,7 +13,7 @@ use crate::{
     db::Read,
     error::Result,
     ids::{MemberId, OrgId},
-    limits::{self, Window, amount::Unit, settings},
+    limits::{self, Settings, Window, amount::Unit, settings},
     members::Member,
 };
 
@@ -51,7 +51,7 @@ pub async fn wallet_of<P>(
     db: &mut impl Read,
     by: &Can<P>,
     member: MemberId,
-    unit: Unit,
+    settings: &Settings,
 ) -> Result<Option<WalletPanel>> {
     let org = by.org().id;
     let found = wallet::find(db, org, member).await?;
@@ -59,7 +59,8 @@ pub async fn wallet_of<P>(
         return Ok(None);
     }
     let entries = wallet::entries(db, org, member, LINES).await?;
-    Ok(Some(WalletPanel::new(found, &entries, unit, by.zone())))
+    let paid = wallet::paid(db, org, member, LINES).await?;
+    Ok(Some(WalletPanel::new(found, &entries, &paid, settings, by.zone())))
 }
 
 fn in_words(costs: &[(String, i64)]) -> Vec<String> {

@@ -365,6 +365,8 @@ sql! {
         "insert into wallet_entries (id, org_id, member_id, kind, amount, note, set_by, at) values ($1, $2, $3, $4, $5, $6, $7, $8)";
     WALLET_ENTRIES: (OrgId, MemberId, i64) => WalletEntry =
         "select kind, amount, note, set_by, at from wallet_entries where org_id = $1 and member_id = $2 order by id desc limit $3";
+    WALLET_PAID: (OrgId, i64, i64) => (Timestamp, i64) =
+        "select start, booked from usage_months where org_id = $1 and scope = 10 and scope_id = $2 and booked <> 0 order by start desc limit $3";
     CHECKED: () => Checked =
         "select p.id, p.org_id, p.name, p.mode, p.granted, p.allocated,
            cast(coalesce((select sum(e.amount) from credit_entries e where e.org_id = p.org_id and e.pool_id = p.id and e.member_id is null), 0) as bigint) as entered,
@@ -700,6 +702,15 @@ pub(super) async fn list_wallet(
     most: i64,
 ) -> Result<Vec<WalletEntry>> {
     db.all(WALLET_ENTRIES, (org, member, most)).await
+}
+/// What a wallet has paid in billing periods, the latest first.
+pub(super) async fn list_paid(
+    db: &mut impl Read,
+    org: OrgId,
+    member: MemberId,
+    most: i64,
+) -> Result<Vec<(Timestamp, i64)>> {
+    db.all(WALLET_PAID, (org, member.raw(), most)).await
 }
 pub(super) async fn list_checked(db: &mut impl Read) -> Result<Vec<Checked>> {
     db.all(CHECKED, ()).await

@@ -610,8 +610,27 @@ pub struct WalletPanel {
 }
 
 impl WalletPanel {
-    /// A wallet in words.
-    pub fn new(wallet: Wallet, entries: &[WalletEntry], unit: Unit, zone: &Zone) -> Self {
+    /// A wallet in words; `paid` is what it paid in billing periods.
+    pub fn new(
+        wallet: Wallet,
+        entries: &[WalletEntry],
+        paid: &[(Timestamp, i64)],
+        settings: &Settings,
+        zone: &Zone,
+    ) -> Self {
+        let unit = settings.unit;
+        let of_month = |(start, amount): &(Timestamp, i64)| {
+            let at = date(start.micros(), &settings.zone().tz());
+            let row = WalletRow {
+                kind: "Paid",
+                amount: signed(amount.saturating_neg(), unit),
+                note: "In the billing period that began then".to_owned(),
+                by: String::new(),
+                iso: iso(start.micros()),
+                at,
+            };
+            (*start, row)
+        };
         let row = |entry: &wallet::WalletEntry| WalletRow {
             kind: entry.kind.title(),
             amount: signed(entry.amount, unit),
@@ -624,7 +643,12 @@ impl WalletPanel {
             balance: words(wallet.balance(), unit),
             detail: format!("{} put in, {} paid", words(wallet.put, unit), words(wallet.spent, unit)),
             is_on: wallet.is_on,
-            rows: entries.iter().map(row).collect(),
+            rows: {
+                let put = entries.iter().map(|entry| (entry.at, row(entry)));
+                let mut rows: Vec<(Timestamp, WalletRow)> = put.chain(paid.iter().map(of_month)).collect();
+                rows.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+                rows.into_iter().map(|(_, row)| row).collect()
+            },
         }
     }
 }

@@ -81,6 +81,11 @@ pub async fn entries(db: &mut impl Read, org: OrgId, member: MemberId, most: i64
     store::list_wallet(db, org, member, most).await
 }
 
+/// What it has paid in billing periods, each by its beginning, the latest first.
+pub async fn paid(db: &mut impl Read, org: OrgId, member: MemberId, most: i64) -> Result<Vec<(Timestamp, i64)>> {
+    store::list_paid(db, org, member, most).await
+}
+
 /// Whether wallets may pay in an organization, and the version of that.
 pub async fn settings(db: &mut impl Read, org: OrgId) -> Result<(bool, i64)> {
     Ok(store::find_wallet_settings(db, org).await?.unwrap_or((false, 0)))

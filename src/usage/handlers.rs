@@ -197,7 +197,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
             .map(|state| LimitRow::of(state, settings.unit, by.zone(), now))
             .collect(),
         wallet: if about.is_own || by.may(Permission::PoolRead) {
-            credits::shown::wallet_of(db, by, about.member, settings.unit).await?
+            credits::shown::wallet_of(db, by, about.member, &settings).await?
         } else {
             None
         },

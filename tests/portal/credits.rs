@@ -654,24 +654,45 @@ async fn r_crd_10_what_was_not_used_comes_back() {
     s.work().await;
     assert_eq!((s.allowance(&s.cat).await, s.balance().await), (4, 36));
     s.verified().await;
+    // A membership that ends on its date gives back too, and one that is deactivated does not.
+    let eve = s.portal.member(&s.org, Role::Developer, "eve").await;
+    s.cap(&eve, "10", "").await;
+    Stage::booked(&s.used(&eve, "3", "1").await);
+    assert_eq!((s.allowance(&eve).await, s.balance().await), (10, 26));
+    let eves = eve.member.expect("eve").raw();
+    raw(
+        &s.portal.app.db,
+        &format!("update members set status = 3 where id = {eves}"),
+    )
+    .await;
+    raise_generation(s.org.id.raw());
+    s.work().await;
+    assert_eq!((s.allowance(&eve).await, s.balance().await), (10, 26));
+    let now = s.portal.clock.now().micros();
+    let text = format!("update members set status = 1, expires_at = {now} where id = {eves}");
+    raw(&s.portal.app.db, &text).await;
+    raise_generation(s.org.id.raw());
+    s.work().await;
+    assert_eq!((s.allowance(&eve).await, s.balance().await), (1, 35));
+    s.verified().await;
     // December: what Ben still holds stays his until it is settled.
     s.portal.clock.advance(DAY * 10);
     s.work().await;
     let of_november = "(select sum(amount) from credit_allowances where closed_at is not null)";
     assert_eq!(
         s.number(of_november).await / CREDIT,
-        4 + 16,
-        "spent by Cat and Ben, and held by Ben"
+        5 + 16,
+        "spent by Cat, Eve and Ben, and held by Ben"
     );
     assert_eq!((s.allowance(&s.ben).await, s.allowance(&s.ann).await), (30, 30));
-    assert_eq!(s.balance().await, 100 - 20 - 60);
+    assert_eq!(s.balance().await, 100 - 21 - 60);
     s.verified().await;
     s.settle(&s.ben, late, 2).await;
     s.verified().await;
     s.portal.clock.advance(Duration::from_secs(660));
     s.work().await;
-    assert_eq!(s.number(of_november).await / CREDIT, 4 + 12);
-    assert_eq!(s.balance().await, 24);
+    assert_eq!(s.number(of_november).await / CREDIT, 5 + 12);
+    assert_eq!(s.balance().await, 23);
     let boss = s.portal.sign_in(s.boss.user).await;
     let page = boss.get(&pool).await.page(200);
     has(&page, "#statement tbody tr", "Adjusted");
@@ -809,6 +830,7 @@ async fn r_lim_14_a_wallet_pays_when_the_members_own_limit_refuses() {
     has(&mine, "#wallet", "My wallet");
     has(&mine, "#wallet .stats > div", "Balance 20 credits");
     has(&mine, "#wallet tbody tr", "A gift");
+    has(&mine, "#wallet tbody tr", "Paid \u{2212}5 credits");
     let path = s.org.path(&format!("/members/{}/wallet", s.ben.id()));
     let page = s.ann.get(&path).await.page(200);
     page.assert_heading("Wallet of Ben");

@@ -71,15 +71,17 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, id: MemberId) -> R
     let org = by.org();
     let db = &mut app.db.read();
     let member = member::find(db, org.id, id).await?;
-    let unit = settings::find(db, org).await?.unit;
+    let counted = settings::find(db, org).await?;
+    let unit = counted.unit;
     let found = wallet::find(db, org.id, id).await?;
     let entries = wallet::entries(db, org.id, id, LINES).await?;
+    let paid = wallet::paid(db, org.id, id, LINES).await?;
     Ok(OfMember {
         l: shell::org(app, ctx, by, &format!("Wallet of {}", member.name), Tab::Members).await?,
         members_href: by.path("/members"),
         member_href: by.path(&format!("/members/{id}")),
         path: by.path(&format!("/members/{id}/wallet")),
-        wallet: WalletPanel::new(found, &entries, unit, by.zone()),
+        wallet: WalletPanel::new(found, &entries, &paid, &counted, by.zone()),
         may_manage: by.may(Permission::PoolManage),
         unit: unit.head().to_owned(),
         form: PutForm {
