@@ -268,6 +268,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::usage::routes(),
         crate::invitations::routes(),
         crate::limits::routes(),
+        crate::credits::routes(),
         crate::keys::routes(),
         crate::api::routes(),
         crate::auth::routes(),

@@ -176,6 +176,8 @@ id! {
     FeatureId "fea",
     /// A service account.
     ServiceId "svc",
+    /// A credit pool.
+    PoolId "pool",
 }
 
 impl OrgId {

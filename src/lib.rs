@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod credits;
 pub mod db;
 pub mod demo;
 pub mod enterprise;
@@ -42,6 +43,7 @@ pub fn statements() -> Vec<db::Statement> {
         audit::statements(),
         auth::statements(),
         bulk::statements(),
+        credits::statements(),
         enterprise::statements(),
         gate::statements(),
         groups::statements(),

@@ -74,6 +74,7 @@ fn plan(org: &Arc<OrgPlan>, member: i64) -> Plan {
             policy(Scope::Member, (1 << 32) | member, Window::Month),
             policy(Scope::Organization, 1, Window::Month),
         ],
+        wallet: None,
     }
 }
 

@@ -75,7 +75,13 @@ impl Role {
         match permission {
             P::MemberRead | P::LimitRequest | P::KeyOwn | P::ApiRead => true,
             P::MemberDetail => !matches!(self, Self::Member),
-            P::InviteCreate | P::MemberSuspend | P::GroupManage | P::LimitDecide | P::KeyManage | P::AppDeploy => {
+            P::InviteCreate
+            | P::MemberSuspend
+            | P::GroupManage
+            | P::LimitDecide
+            | P::PoolRead
+            | P::KeyManage
+            | P::AppDeploy => {
                 matches!(self, Self::Administrator | Self::Manager)
             }
             P::UsageRead | P::ReportRun | P::ResourceMonitor => {
@@ -103,6 +109,7 @@ impl Role {
             | P::EnterpriseSettings
             | P::EnterpriseRoles
             | P::EnterpriseAudit
+            | P::PoolManage
             | P::OperateMail => false,
         }
     }
@@ -229,6 +236,8 @@ impl EnterpriseRole {
                     | P::LimitSet
                     | P::LimitDefault
                     | P::LimitDecide
+                    | P::PoolRead
+                    | P::PoolManage
                     | P::SettingsRead
                     | P::BillingManage
                     | P::UsageRead
@@ -240,6 +249,7 @@ impl EnterpriseRole {
                 P::MemberRead
                     | P::MemberDetail
                     | P::RoleRead
+                    | P::PoolRead
                     | P::UsageRead
                     | P::ReportRun
                     | P::SettingsRead
@@ -377,6 +387,10 @@ permissions! {
         "Set the limits of the organization and of groups, and how limits are counted." "set default limits",
     LimitDecide "limit.decide" Limits false "Decide on limit requests"
         "Answer requests for higher limits." "answer requests for higher limits",
+    PoolRead "pool.read" Limits true "See credit pools"
+        "See credit pools, what was put into them, and what was drawn." "see credit pools",
+    PoolManage "pool.manage" Limits false "Manage credit pools"
+        "Make credit pools, set prices, grant credits, and top up wallets." "manage credit pools",
     LimitRequest "limit.request" Limits false "Ask for a higher limit"
         "Ask for a higher limit of one’s own." "ask for a higher limit",
     KeyOwn "key.own" Keys false "Have own API keys"
@@ -428,9 +442,10 @@ impl Permission {
     pub fn find(key: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|one| one.key() == key)
     }
-    /// Whether an organization's roles can have it.
+    /// Whether an organization's roles can have it. Credits are given to organizations, not by them: their administrators have every
+    /// permission that their roles can have, and so could grant themselves as much as they like.
     pub fn is_for_organizations(self) -> bool {
-        self.heading() != Heading::Enterprise
+        self.heading() != Heading::Enterprise && self != Self::PoolManage
     }
     /// Whether only a membership can have it, as it is about what a member has; whoever runs the enterprise lacks it, and gives it.
     pub const fn needs_membership(self) -> bool {

@@ -269,6 +269,7 @@ async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Valu
         return Ok(refusal(&Denial::stranger(), machine));
     };
     Ok(match need.check(app, &who, text(action, "name")).await? {
+        verdict if verdict.is_by_wallet() => json!({ "decision": true, "context": { "charged": "wallet" } }),
         Verdict::Allow { .. } => json!({ "decision": true }),
         Verdict::Deny(denial) => refusal(&denial, machine),
     })

@@ -153,7 +153,7 @@ pub async fn page(
     let made = Refused {
         status: answer.status().as_u16(),
         title: title(denial),
-        detail: detail(denial),
+        detail: detail(denial, unit),
         organization: visitor.org.name.clone(),
         limits: rows(denial, unit, &scene.zone, scene.now),
         zone: scene.zone.name().to_owned(),
@@ -183,6 +183,7 @@ fn title(denial: &Denial) -> String {
             let whose = match limit.scope {
                 crate::metering::Scope::Member => "your",
                 crate::metering::Scope::Group => "your group’s",
+                crate::metering::Scope::Pool => "the credit pool’s",
                 _ => "the organization’s",
             };
             let kind = limit.window.adjective().to_lowercase();
@@ -198,9 +199,17 @@ fn title(denial: &Denial) -> String {
     }
 }
 
-fn detail(denial: &Denial) -> String {
+fn detail(denial: &Denial, unit: Unit) -> String {
     match denial.reason {
-        Reason::Limit => "Contact your organization administrator to raise it, or wait until it resets.".to_owned(),
+        Reason::Limit => {
+            let wallet = denial.wallet().map_or_else(String::new, |wallet| {
+                format!(
+                    " Your wallet has {}, which is too little for this.",
+                    crate::limits::amount::words(wallet.remaining, unit)
+                )
+            });
+            format!("Contact your organization administrator to raise it, or wait until it resets.{wallet}")
+        }
         _ => denial.detail.clone(),
     }
 }

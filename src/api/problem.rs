@@ -15,6 +15,7 @@ use crate::{
     clock::{Timestamp, Zone},
     error::Error,
     gate::{Denial, LimitState, Reason},
+    metering::Pays,
     web::respond::Refusal,
 };
 
@@ -62,6 +63,13 @@ pub fn limit_words(limits: &[LimitState], zone: &Zone) -> Vec<LimitWords> {
             reset_at: limit.reset_at.map(|at| instant(at, zone)),
         })
         .collect()
+}
+
+/// Says of an answer that the member's wallet pays.
+pub fn charged(body: &mut Value, pays: Pays) {
+    if pays == Pays::Wallet {
+        body["charged"] = json!("wallet");
+    }
 }
 
 /// Whole seconds until an instant, rounded up, so that nobody comes back too early.

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     Credits,
     machine::{Body, Machine, denied},
-    problem::{Fault, instant, limit_words, with_limits},
+    problem::{Fault, charged, instant, limit_words, with_limits},
     subject::{self, Found, Subject},
 };
 use crate::{
@@ -86,7 +86,7 @@ pub async fn create(
     let granted = app.gate.reserve(&who, &ask, &hold).await?;
     let caller = app.gate.caller(&who).await?;
     match (granted.verdict, granted.done) {
-        (Verdict::Allow { limits, over }, Some(held)) => {
+        (Verdict::Allow { limits, over, pays }, Some(held)) => {
             let zone = machine.caller.plan.org.settings.zone();
             let status = if held.is_repeated {
                 StatusCode::OK
@@ -98,13 +98,14 @@ pub async fn create(
                 .filter_map(|place| limits.get(*place))
                 .map(|limit| limit.name.as_str())
                 .collect();
-            let body = json!({
+            let mut body = json!({
                 "id": held.id.to_string(),
                 "amount": wanted.amount,
                 "expires_at": instant(held.expires_at, zone),
                 "limits": limit_words(&limits, zone),
                 "over_soft": soft,
             });
+            charged(&mut body, pays);
             Ok(with_limits(&mut HttpResponse::build(status), &limits, app.gate.now()).json(body))
         }
         (Verdict::Deny(denial), _) => Err(denied(&app, denial, caller.as_deref(), &machine.holder.bearer.slug)),

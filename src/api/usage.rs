@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Credits,
     machine::{Body, Machine, denied},
-    problem::{Fault, limit_words, with_limits},
+    problem::{Fault, charged, limit_words, with_limits},
     reservations::about,
     subject::Subject,
 };
@@ -73,9 +73,10 @@ pub async fn create(app: Data<App>, machine: Machine, body: Body<Used>) -> Resul
     };
     let granted = app.gate.record(&who, &ask, &usage).await?;
     match (granted.verdict, granted.done) {
-        (Verdict::Allow { limits, .. }, Some(outcome)) => {
+        (Verdict::Allow { limits, pays, .. }, Some(outcome)) => {
             let zone = machine.caller.plan.org.settings.zone();
-            let body = json!({ "duplicate": outcome == Outcome::Duplicate, "limits": limit_words(&limits, zone) });
+            let mut body = json!({ "duplicate": outcome == Outcome::Duplicate, "limits": limit_words(&limits, zone) });
+            charged(&mut body, pays);
             Ok(with_limits(&mut HttpResponse::Ok(), &limits, app.gate.now()).json(body))
         }
         (Verdict::Deny(denial), _) => {

@@ -87,6 +87,18 @@ actions! {
     LimitApprove "limit.request.approve" "Request for a higher limit approved",
     LimitDeny "limit.request.deny" "Request for a higher limit denied",
     LimitRequestExpire "limit.request.expire" "Request for a higher limit expired",
+    PoolCreate "pool.create" "Credit pool made",
+    PoolUpdate "pool.update" "Credit pool changed",
+    PoolGrant "pool.grant" "Credits granted",
+    PoolAdjust "pool.adjust" "Credit pool adjusted",
+    PoolExpire "pool.expire" "Credits expired",
+    PoolArchive "pool.archive" "Credit pool archived",
+    PoolPeriod "pool.period" "Allowances moved",
+    PoolExport "pool.export" "Statement of a credit pool exported",
+    MemberPool "member.pool" "Credit pool of a member changed",
+    WalletSettings "wallet.settings.update" "Personal wallets switched",
+    WalletTopUp "wallet.topup" "Wallet topped up",
+    WalletAdjust "wallet.adjust" "Wallet adjusted",
     KeyCreate "key.create" "API key created",
     KeyUpdate "key.update" "API key changed",
     KeyRotate "key.rotate" "API key rotated",
@@ -141,6 +153,7 @@ impl Action {
                 | Self::AuditExport
                 | Self::MemberExport
                 | Self::UsageExport
+                | Self::PoolExport
                 | Self::AccessDenied
         )
     }

@@ -116,6 +116,18 @@ impl Line {
             A::LimitApprove => format!("Approved the request of {of}"),
             A::LimitDeny => format!("Denied the request of {of}"),
             A::LimitRequestExpire => format!("The request of {of} expired"),
+            A::PoolCreate => format!("Made the credit pool {of}"),
+            A::PoolUpdate => format!("Changed the credit pool {of}"),
+            A::PoolGrant => format!("Granted credits to {of}"),
+            A::PoolAdjust => format!("Adjusted the credit pool {of}"),
+            A::PoolExpire => format!("The credits of {of} expired"),
+            A::PoolArchive => format!("Archived the credit pool {of}"),
+            A::PoolPeriod => format!("Moved allowances of {of}"),
+            A::PoolExport => format!("Exported the statement of {of}"),
+            A::MemberPool => format!("Changed the credit pool of {of}"),
+            A::WalletSettings => format!("Switched personal wallets of {of}"),
+            A::WalletTopUp => format!("Topped up the wallet of {of}"),
+            A::WalletAdjust => format!("Adjusted the wallet of {of}"),
             A::KeyCreate => format!("Created the API key {of}"),
             A::KeyUpdate => format!("Changed the API key {of}"),
             A::KeyRotate => format!("Rotated the API key {of}"),
@@ -164,7 +176,7 @@ impl Line {
             Some(A::InvitationLinkView | A::InvitationRenewalRequest) => "link",
             Some(A::InvitationReport) => "flag",
             Some(A::InvitationDelivery) => "triangle-alert",
-            Some(A::InvitationExport | A::AuditExport | A::MemberExport | A::UsageExport) => "download",
+            Some(A::InvitationExport | A::AuditExport | A::MemberExport | A::UsageExport | A::PoolExport) => "download",
             Some(A::AuditView) => "eye",
             Some(A::SignIn) => "log-in",
             Some(A::SignOut | A::SessionRevoke | A::SessionRevokeAll) => "log-out",
@@ -172,14 +184,14 @@ impl Line {
             Some(A::PasswordChange | A::PasswordReset | A::PasswordResetRequest) => "key-round",
             Some(A::AddressVerify) => "badge-check",
             Some(A::OrgCreate | A::OrgRename | A::EnterpriseCreate) => "building-2",
-            Some(A::OrgArchive) => "archive",
+            Some(A::OrgArchive | A::PoolArchive) => "archive",
             Some(A::OrgRestore) => "archive-restore",
             Some(A::OrgUpdate | A::EnterpriseUpdate | A::SubscriptionUpdate | A::TrainingUpdate) => "settings",
             Some(A::ProfileUpdate | A::MemberUpdate) => "pencil",
             Some(A::GroupCreate | A::GroupUpdate | A::GroupCards | A::GroupLead | A::GroupLeadEnd) => "users",
             Some(A::GroupDelete) => "trash-2",
             Some(A::GroupMemberExpire | A::GroupMemberUpdate) => "clock",
-            Some(A::MemberExpire | A::LimitRaiseEnd | A::LimitRequestExpire) => "clock",
+            Some(A::MemberExpire | A::PoolExpire | A::LimitRaiseEnd | A::LimitRequestExpire) => "clock",
             Some(
                 A::LimitSet
                 | A::LimitDefault
@@ -187,7 +199,16 @@ impl Line {
                 | A::LimitGroup
                 | A::LimitPool
                 | A::LimitSettings
-                | A::AlertSettings,
+                | A::AlertSettings
+                | A::PoolCreate
+                | A::PoolUpdate
+                | A::PoolGrant
+                | A::PoolAdjust
+                | A::PoolPeriod
+                | A::MemberPool
+                | A::WalletSettings
+                | A::WalletTopUp
+                | A::WalletAdjust,
             ) => "gauge",
             Some(A::KeyCreate | A::KeyUpdate | A::KeyRotate | A::KeyActivate) => "key-round",
             Some(A::KeySuspend | A::ServiceDisable) => "circle-pause",

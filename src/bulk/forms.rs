@@ -58,6 +58,8 @@ pub struct BulkForm {
     q: String,
     /// The role's stable name.
     pub role: String,
+    /// The credit pool.
+    pub pool: String,
     /// The groups.
     pub group: Vec<String>,
     /// Why.

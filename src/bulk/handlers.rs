@@ -12,19 +12,20 @@ use super::{
     kind::{Kind, Reason, Terms},
     store::{self, ItemRow},
     survey::{Looked, Survey, survey},
-    views::{JobPage, Known, Plan, Shown},
+    views::{DEFAULT_POOL, JobPage, Known, Plan, Shown},
     work::{self, CHUNK},
 };
 use crate::{
     access::{
         Can, Permission,
         permission::{
-            GroupManage, InviteCreate, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, Right,
-            RoleAssign,
+            GroupManage, InviteCreate, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, PoolManage,
+            Right, RoleAssign,
         },
     },
     app::App,
     clock::Timestamp,
+    credits::{self, Pool},
     db::Reader,
     error::{Error, Result},
     groups::{self, Group},
@@ -74,6 +75,8 @@ families! {
     Resends InviteCreate "resends",
     /// Setting limits.
     Limits LimitSet "limits",
+    /// Setting credit pools.
+    Pools PoolManage "pools",
 }
 
 /// What a dry run and the deed after it both need.
@@ -82,6 +85,8 @@ struct Asked {
     meant: Meant,
     groups: Vec<Group>,
     limits: Option<limits::Settings>,
+    /// The credit pools to choose from, for what is about them.
+    pools: Vec<Pool>,
     survey: Survey,
     /// What is wrong with the limits that were typed, where some were.
     errors: FieldErrors,
@@ -108,6 +113,11 @@ async fn ask<F: Family>(app: &App, by: &Can<F::Right>, form: &BulkForm) -> Resul
         }
         limits = Some(settings);
     }
+    let mut pools = Vec::new();
+    if kind == Kind::Pool {
+        pools = credits::pool::list(&mut db, by.org().id).await?;
+        pools.retain(|pool| pool.archived_at.is_none());
+    }
     let of = Looked {
         kind,
         limits: limits.as_ref().map(|settings| (settings, wish.as_ref())),
@@ -118,6 +128,7 @@ async fn ask<F: Family>(app: &App, by: &Can<F::Right>, form: &BulkForm) -> Resul
         meant,
         groups,
         limits,
+        pools,
         survey,
         errors,
         now,
@@ -142,6 +153,7 @@ async fn window<F: Family>(
             meant: &asked.meant,
             groups: &asked.groups,
             limits: asked.limits.as_ref(),
+            pools: &asked.pools,
             survey: &asked.survey,
             form,
             now: asked.now,
@@ -165,6 +177,25 @@ const fn tab(kind: Kind) -> Tab {
     }
 }
 
+/// The terms with the credit pool that was chosen.
+fn chosen(value: &str, pools: &[Pool], terms: Terms) -> std::result::Result<Terms, FieldErrors> {
+    if value == DEFAULT_POOL {
+        return Ok(Terms {
+            pool: None,
+            pool_words: "the organization’s default".to_owned(),
+            ..terms
+        });
+    }
+    match pools.iter().find(|pool| pool.id.to_string() == value) {
+        Some(pool) => Ok(Terms {
+            pool: Some(pool.id),
+            pool_words: pool.name.clone(),
+            ..terms
+        }),
+        None => Err(FieldErrors::one("pool", "Choose one of the credit pools in the list.")),
+    }
+}
+
 /// The dry run: what would become of whom. Changes nothing.
 pub async fn check<F: Family>(
     app: Data<App>,
@@ -181,14 +212,19 @@ pub async fn check<F: Family>(
 /// The deed: some hundreds at once, more as a job.
 pub async fn run<F: Family>(app: Data<App>, by: Can<F::Right>, ctx: Ctx, form: Form<BulkForm>) -> Result<HttpResponse> {
     let asked = ask::<F>(&app, &by, &form.0).await?;
-    let terms = match form.0.terms(
+    let terms = form.0.terms(
         &by,
         asked.kind,
         &asked.survey,
         &asked.groups,
         asked.limits.as_ref(),
         asked.now,
-    ) {
+    );
+    let terms = terms.and_then(|terms| match asked.kind {
+        Kind::Pool => chosen(&form.0.pool, &asked.pools, terms),
+        _ => Ok(terms),
+    });
+    let terms = match terms {
         Ok(terms) => terms,
         Err(errors) => {
             let plan = window::<F>(&app, &by, &ctx, &asked, &form.0, errors).await?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::{Permission, Role},
     groups::Group,
-    ids::GroupId,
+    ids::{GroupId, PoolId},
     invitations,
     limits::{self, Wish},
     members::guard,
@@ -34,6 +34,8 @@ pub enum Kind {
     Resend = 8,
     /// Set limits.
     Limit = 9,
+    /// Set the credit pool.
+    Pool = 10,
 }
 
 /// What is to be done, beside the kind.
@@ -50,11 +52,15 @@ pub struct Terms {
     pub limit: Option<Wish>,
     /// The same in words.
     pub limit_words: String,
+    /// The credit pool to give; none for the organization's default.
+    pub pool: Option<PoolId>,
+    /// The same in words.
+    pub pool_words: String,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::GroupAdd,
         Self::GroupRemove,
         Self::Role,
@@ -64,6 +70,7 @@ impl Kind {
         Self::Remove,
         Self::Resend,
         Self::Limit,
+        Self::Pool,
     ];
 
     /// The stable name in forms.
@@ -78,6 +85,7 @@ impl Kind {
             Self::Remove => "remove",
             Self::Resend => "resend",
             Self::Limit => "limit",
+            Self::Pool => "pool",
         }
     }
     /// Finds a kind by its stable name.
@@ -94,6 +102,7 @@ impl Kind {
             Self::Remove => "removals",
             Self::Resend => "resends",
             Self::Limit => "limits",
+            Self::Pool => "pools",
         }
     }
     /// The right that it needs.
@@ -106,6 +115,7 @@ impl Kind {
             Self::Remove => Permission::MemberManage,
             Self::Resend => Permission::InviteCreate,
             Self::Limit => Permission::LimitSet,
+            Self::Pool => Permission::PoolManage,
         }
     }
     /// The label of the button and of the dialog.
@@ -120,6 +130,7 @@ impl Kind {
             Self::Remove => "Remove",
             Self::Resend => "Resend Email",
             Self::Limit => "Set limit",
+            Self::Pool => "Set credit pool",
         }
     }
     /// The icon beside the label.
@@ -133,6 +144,7 @@ impl Kind {
             Self::Remove => "user-round-x",
             Self::Resend => "send",
             Self::Limit => "gauge",
+            Self::Pool => "coins",
         }
     }
     /// Whether it can be taken back, and how.
@@ -144,6 +156,7 @@ impl Kind {
             Self::Suspend => Some(Self::Activate),
             Self::Activate => Some(Self::Suspend),
             Self::Limit => Some(Self::Limit),
+            Self::Pool => Some(Self::Pool),
             Self::Disable | Self::Remove | Self::Resend => None,
         }
     }
@@ -175,6 +188,7 @@ impl Kind {
             Self::Remove => "Remove members".to_owned(),
             Self::Resend => "Resend invitations".to_owned(),
             Self::Limit => format!("Set limit to {}", terms.limit_words),
+            Self::Pool => format!("Set credit pool to {}", terms.pool_words),
         }
     }
     /// What has happened to so many, in one sentence without its full stop.
@@ -191,6 +205,7 @@ impl Kind {
             Self::Remove => format!("{who} {verb} removed"),
             Self::Resend => format!("{who} {verb} sent again"),
             Self::Limit => format!("{who} {verb} changed: {}", rest.trim_start_matches("limit to ")),
+            Self::Pool => format!("{who} {verb} changed: {}", rest.trim_start_matches("credit pool to ")),
         }
     }
 }

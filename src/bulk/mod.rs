@@ -17,7 +17,7 @@ pub use job::{Job, State, prune};
 pub use kind::{Kind, Reason, Terms};
 pub use store::statements;
 
-use handlers::{Disablements, Groups, Limits, Removals, Resends, Roles, Suspensions};
+use handlers::{Disablements, Groups, Limits, Pools, Removals, Resends, Roles, Suspensions};
 
 use crate::{
     access::Permission as P,
@@ -103,6 +103,15 @@ pub fn routes() -> Vec<Route> {
             P::LimitSet,
             Action::LimitSet,
         ),
+        check(
+            post("/o/{org}/members/bulk/pools/check", handlers::check::<Pools>),
+            P::PoolManage,
+        ),
+        run(
+            post("/o/{org}/members/bulk/pools", handlers::run::<Pools>),
+            P::PoolManage,
+            Action::MemberPool,
+        ),
         get("/o/{org}/bulk/{job}", handlers::show)
             .in_org(P::MemberRead)
             .about(Target::Job),
@@ -124,6 +133,16 @@ pub fn routes() -> Vec<Route> {
             post("/o/{org}/bulk/suspensions/{job}/undo", handlers::undo::<Suspensions>),
             P::MemberSuspend,
             Action::BulkUndo,
+        ),
+        of(
+            post("/o/{org}/bulk/pools/{job}/undo", handlers::undo::<Pools>),
+            P::PoolManage,
+            Action::BulkUndo,
+        ),
+        of(
+            post("/o/{org}/bulk/pools/{job}/stop", handlers::stop::<Pools>),
+            P::PoolManage,
+            Action::BulkStop,
         ),
         of(
             post("/o/{org}/bulk/limits/{job}/undo", handlers::undo::<Limits>),

@@ -12,6 +12,7 @@ use crate::{
         permission::{InviteCreate, MemberRead},
     },
     clock::Timestamp,
+    credits,
     db::Read,
     error::Result,
     groups,
@@ -147,7 +148,7 @@ async fn members<P>(
         Kind::Activate => vec![Deed::Activate],
         Kind::Disable => vec![Deed::Disable],
         Kind::Remove => vec![Deed::Remove],
-        Kind::GroupAdd | Kind::GroupRemove | Kind::Resend | Kind::Limit => Vec::new(),
+        Kind::GroupAdd | Kind::GroupRemove | Kind::Resend | Kind::Limit | Kind::Pool => Vec::new(),
     };
     let bench = Bench::new(db, org).await?;
     let mut look = Look {
@@ -211,6 +212,16 @@ impl Look<'_> {
                     Ok(true) => self.found.plain.changes += 1,
                     Ok(false) => self.found.plain.leave(Reason::Already, Some(&member.name)),
                     Err(refusal) => self.found.plain.leave(refusal.into(), Some(&member.name)),
+                }
+            }
+            return Ok(());
+        }
+        if self.of.kind == Kind::Pool {
+            for member in page {
+                if credits::mass::may_choose(by, member) {
+                    self.found.plain.changes += 1;
+                } else {
+                    self.found.plain.leave(Reason::Higher, Some(&member.name));
                 }
             }
             return Ok(());

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     access::{Can, Permission},
     clock::Timestamp,
+    credits::Pool,
     groups::Group,
     ids::MemberId,
     limits::{self, Settings},
@@ -20,7 +21,7 @@ use crate::{
     web::{
         filters::{date_time, iso, number, time_of_day},
         form::FieldErrors,
-        layout::{FilterLink, Layout},
+        layout::{Choice, FilterLink, Layout},
     },
 };
 
@@ -93,6 +94,9 @@ fn settable(total: i64, foreseen: &Foreseen) -> String {
     }
 }
 
+/// What the select of credit pools sends for the organization's default.
+pub const DEFAULT_POOL: &str = "default";
+
 /// The dry run as a dialog, which is a page of its own without scripts.
 #[derive(Debug, Template)]
 #[template(path = "bulk/plan.html", blocks = ["dialog"])]
@@ -117,6 +121,8 @@ pub struct Plan {
     pub no_groups: &'static str,
     /// The roles to choose from.
     pub roles: Vec<Offer>,
+    /// The credit pools to choose from.
+    pub pools: Vec<Choice>,
     /// The limits to choose.
     pub limit: Option<limits::views::Many>,
     /// Where what was chosen is looked at without doing it; empty where the first look is enough.
@@ -153,6 +159,8 @@ pub struct Known<'a> {
     pub groups: &'a [Group],
     /// How the organization counts, for what is about limits.
     pub limits: Option<&'a Settings>,
+    /// The credit pools, for what is about them.
+    pub pools: &'a [Pool],
     /// What was found.
     pub survey: &'a Survey,
     /// What was sent.
@@ -168,6 +176,7 @@ impl Plan {
             meant,
             groups,
             limits,
+            pools,
             survey,
             form,
             now,
@@ -240,6 +249,21 @@ impl Plan {
             ),
             _ => String::new(),
         };
+        let mut pool_choices = Vec::new();
+        if kind == Kind::Pool && !pools.is_empty() {
+            let choice = |value: String, label: String| Choice {
+                selected: form.pool == value,
+                value,
+                label,
+            };
+            pool_choices.push(choice(String::new(), "Choose a credit pool".to_owned()));
+            pool_choices.push(choice(DEFAULT_POOL.to_owned(), "The organization’s default".to_owned()));
+            pool_choices.extend(
+                pools
+                    .iter()
+                    .map(|pool| choice(pool.id.to_string(), format!("{} ({})", pool.name, pool.credit_type))),
+            );
+        }
         let limit = limits.map(|settings| limits::views::Many::of(&form.limit(), settings, &errors, *now));
         Self {
             l,
@@ -254,16 +278,19 @@ impl Plan {
             no_groups: match kind {
                 Kind::GroupAdd if group_choices.is_empty() => "There is no group yet. Create one first.",
                 Kind::GroupRemove if group_choices.is_empty() => "None of them is in a group.",
+                Kind::Pool if pool_choices.is_empty() => "There is no credit pool yet. Make one first.",
                 _ => "",
             },
             can_run: match kind {
                 Kind::GroupAdd | Kind::GroupRemove => !group_choices.is_empty(),
                 Kind::Role => roles.iter().any(|role| !role.note.starts_with("0 ")),
+                Kind::Pool => plain.changes > 0 && !pool_choices.is_empty(),
                 _ => plain.changes > 0,
             },
             groups: group_choices,
+            pools: pool_choices,
             roles,
-            summary: if has_choice {
+            summary: if has_choice || kind == Kind::Pool {
                 String::new()
             } else if kind == Kind::Limit && form.monthly_mode.is_empty() {
                 settable(total, &plain)
@@ -500,6 +527,7 @@ fn short(job: &Job) -> String {
         (Some(_), Kind::GroupRemove) => title.replacen("Add to", "Remove from", 1),
         (Some(_), Kind::Role) => "Change role to what it was".to_owned(),
         (Some(_), Kind::Limit) => "Set limit to what it was".to_owned(),
+        (Some(_), Kind::Pool) => "Set credit pool to what it was".to_owned(),
         _ => title.to_owned(),
     }
 }

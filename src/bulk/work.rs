@@ -15,17 +15,19 @@ use crate::{
     access::{
         Can, Role,
         permission::{
-            GroupManage, InviteCreate, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, RoleAssign,
+            GroupManage, InviteCreate, LimitSet, MemberDisable, MemberManage, MemberRead, MemberSuspend, PoolManage,
+            RoleAssign,
         },
         resumed,
     },
     app::App,
     audit::Actor,
     clock::Timestamp,
+    credits,
     db::Tx,
     error::{Error, Result},
     groups::{self, mass::Seat},
-    ids::{GroupId, InvitationId, JobId, MemberId, OrgId},
+    ids::{GroupId, InvitationId, JobId, MemberId, OrgId, PoolId},
     invitations::{self, Desk},
     limits,
     members::{
@@ -57,6 +59,8 @@ struct Before {
     seats: Vec<(GroupId, bool, Option<Timestamp>)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<limits::mass::Kept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<PoolId>,
 }
 
 /// What became of one.
@@ -379,6 +383,15 @@ async fn act<P>(
             };
             outcomes.into_iter().map(limited).collect()
         }
+        Kind::Pool => {
+            let by = by.also::<PoolManage>()?;
+            let to = |id: MemberId| if undoes { before(id).pool } else { terms.pool };
+            let wanted: Vec<_> = ids.iter().map(|id| (*id, to(*id))).collect();
+            // Only whoever still draws from what the job gave gets back what was before.
+            let expected = undoes.then_some(terms.pool);
+            let outcomes = credits::mass::assign(tx, &by, &wanted, expected, now).await?;
+            outcomes.into_iter().map(pooled).collect()
+        }
         Kind::Resend => {
             let by = by.also::<InviteCreate>()?;
             let ids: Vec<InvitationId> = items
@@ -425,6 +438,23 @@ fn seated((id, outcome): (MemberId, groups::mass::Outcome)) -> Result<Settled> {
         groups::mass::Outcome::Unchanged => Ok(Settled::left(id.raw(), Reason::Already)),
         groups::mass::Outcome::Ended => Ok(Settled::left(id.raw(), Reason::DayBehind)),
         groups::mass::Outcome::Missing => Ok(Settled::left(id.raw(), Reason::Missing)),
+    }
+}
+
+fn pooled((id, outcome): (MemberId, credits::mass::Outcome)) -> Result<Settled> {
+    use credits::mass::Outcome as O;
+    match outcome {
+        O::Done(pool) => Settled::done(
+            id.raw(),
+            &Before {
+                pool,
+                ..Before::default()
+            },
+        ),
+        O::Unchanged => Ok(Settled::left(id.raw(), Reason::Already)),
+        O::Higher => Ok(Settled::left(id.raw(), Reason::Higher)),
+        O::ChangedSince => Ok(Settled::left(id.raw(), Reason::ChangedSince)),
+        O::Missing => Ok(Settled::left(id.raw(), Reason::Missing)),
     }
 }
 

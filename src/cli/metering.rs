@@ -35,12 +35,15 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
 }
 
 fn tell(report: &Report, is_repaired: bool) -> Result<(), Failure> {
+    for fault in &report.pools {
+        println!("{fault}");
+    }
     if report.wrong == 0 {
         println!(
             "The sums of usage are right: {} sums of {} events.",
             report.sums, report.events
         );
-        return Ok(());
+        return tell_pools(report);
     }
     for fault in &report.faults {
         println!("{fault}");
@@ -51,9 +54,19 @@ fn tell(report: &Report, is_repaired: bool) -> Result<(), Failure> {
     }
     if is_repaired {
         println!("Repaired: {} sums now say what the ledger says.", report.wrong);
-        return Ok(());
+        return tell_pools(report);
     }
     Err(Failure::new(
         "The sums of usage differ from the ledger. Stop the portal and run `muster metering verify --repair`.",
+    ))
+}
+
+/// Fails where credit pools do not hold what their statements say, which no command repairs.
+fn tell_pools(report: &Report) -> Result<(), Failure> {
+    if report.pools.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "Credit pools do not hold what their statements say. Nothing was changed about them: find out who changed the database.",
     ))
 }

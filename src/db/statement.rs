@@ -434,6 +434,53 @@ params!(
     T / T1 / 18,
     U / U1 / 19
 );
+params!(
+    A / A1 / 0,
+    B / B1 / 1,
+    C / C1 / 2,
+    D / D1 / 3,
+    E / E1 / 4,
+    F / F1 / 5,
+    G / G1 / 6,
+    H / H1 / 7,
+    I / I1 / 8,
+    J / J1 / 9,
+    K / K1 / 10,
+    L / L1 / 11,
+    M / M1 / 12,
+    N / N1 / 13,
+    O / O1 / 14,
+    Q / Q1 / 15,
+    R / R1 / 16,
+    S / S1 / 17,
+    T / T1 / 18,
+    U / U1 / 19,
+    V / V1 / 20
+);
+params!(
+    A / A1 / 0,
+    B / B1 / 1,
+    C / C1 / 2,
+    D / D1 / 3,
+    E / E1 / 4,
+    F / F1 / 5,
+    G / G1 / 6,
+    H / H1 / 7,
+    I / I1 / 8,
+    J / J1 / 9,
+    K / K1 / 10,
+    L / L1 / 11,
+    M / M1 / 12,
+    N / N1 / 13,
+    O / O1 / 14,
+    Q / Q1 / 15,
+    R / R1 / 16,
+    S / S1 / 17,
+    T / T1 / 18,
+    U / U1 / 19,
+    V / V1 / 20,
+    W / W1 / 21
+);
 
 /// A row that both databases can give; made by [`record!`](crate::record), or a tuple.
 pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {

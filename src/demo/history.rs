@@ -12,7 +12,7 @@ use crate::{
         self, Can, EnterpriseRole, GroupCan, Permissions, Person, Right, Role,
         permission::{
             BillingManage, GroupManage, InviteCreate, KeyManage, KeyOwn, LimitDefault, LimitRequest, LimitSet,
-            MemberDisable, MemberManage, MemberRead, MemberSuspend, OrgSettings, RoleManage,
+            MemberDisable, MemberManage, MemberRead, MemberSuspend, OrgSettings, PoolManage, RoleManage,
         },
     },
     audit::Actor,
@@ -21,6 +21,7 @@ use crate::{
         profile,
     },
     clock::{Timestamp, hours, minutes},
+    credits::{self, Mode, pool},
     db::{Db, Tx},
     error::{Error, Result},
     groups::{self, Kind, group::NewGroup},
@@ -430,6 +431,8 @@ enum Act {
 /// What Kestrel's founder sets, and what one of its members asks for.
 #[derive(Clone, Copy)]
 enum Limiting {
+    /// The credit pools, and who draws from another one than most.
+    Pools,
     /// 250 a month and 25 a day for everybody.
     Default,
     /// Engineering gets more.
@@ -442,7 +445,8 @@ enum Limiting {
     Ask,
 }
 
-const LIMITS: [(u64, Limiting); 5] = [
+const LIMITS: [(u64, Limiting); 6] = [
+    (95 * DAY, Limiting::Pools),
     (90 * DAY, Limiting::Default),
     (80 * DAY, Limiting::Group),
     (18 * DAY, Limiting::Own),
@@ -624,6 +628,8 @@ impl History<'_> {
                 member: Some(self.member(belonging)?),
                 key: None,
                 group: self.groups_of(belonging.org, belonging.groups)?.first().copied(),
+                pool: None,
+                price: None,
                 since: belonging.joined,
                 until,
             });
@@ -639,12 +645,17 @@ impl History<'_> {
                 member: None,
                 key: Some(id.raw()),
                 group: self.groups.get(&(KESTREL, *group)).copied(),
+                pool: None,
+                price: None,
                 since: key.made / DAY,
                 until: 0,
             });
         }
         let mut settings: HashMap<OrgId, Settings> = HashMap::new();
-        for spender in &spenders {
+        for spender in &mut spenders {
+            if let Some(drawn) = credits::drawn(tx, spender.org, spender.member).await? {
+                (spender.pool, spender.price) = (Some(drawn.id), Some(drawn.price));
+            }
             let rules = match settings.entry(spender.org) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
@@ -960,6 +971,25 @@ impl History<'_> {
             note: note.to_owned(),
         };
         match limiting {
+            Limiting::Pools => {
+                let by = self.acting::<PoolManage>(tx, KESTREL, OVERSEERS[1].0, then).await?;
+                let pool = |name: &str, credit_type: &str, price, is_default| pool::Draft {
+                    name: name.to_owned(),
+                    credit_type: credit_type.to_owned(),
+                    currency: "USD",
+                    price,
+                    mode: Mode::Cap,
+                    is_limited: true,
+                    is_default,
+                    valid_until: None,
+                };
+                let standard = pool("Platform", "Standard", 20_000, true);
+                pool::create(tx, &by, &standard, Amount::credits(60_000), then).await?;
+                let gpu = pool("Model training", "GPU", 350_000, false);
+                let gpu = pool::create(tx, &by, &gpu, Amount::credits(12_000), then).await?;
+                pool::assign(tx, &by, id("weilin.chen@kestrel.example")?, Some(gpu), then).await?;
+                Ok(())
+            }
             Limiting::Default => {
                 let by = self.founder::<LimitDefault>(tx, KESTREL, then).await?;
                 defaults::set(tx, &by, &both(amount(250), amount(25)), 0, false, then).await
@@ -1031,7 +1061,10 @@ impl History<'_> {
             id,
             name: name.to_owned(),
             email: email.to_owned(),
-            enterprise_role: None,
+            enterprise_role: OVERSEERS
+                .iter()
+                .find(|(known, _)| *known == email)
+                .map(|(_, role)| *role),
             session: SessionId::from_raw(0),
             theme: 0,
             email_proved: true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{KESTREL, api_keys};
 use crate::{
     clock::{Timestamp, days, minutes},
-    ids::{GroupId, MemberId, OrgId},
+    ids::{GroupId, MemberId, OrgId, PoolId},
     metering::{Account, Usage},
 };
 
@@ -33,6 +33,9 @@ pub(super) struct Spender {
     pub key: Option<i64>,
     /// The group that it counts for.
     pub group: Option<GroupId>,
+    /// The credit pool that it is drawn from, and at which price.
+    pub pool: Option<PoolId>,
+    pub price: Option<i64>,
     /// Days since it began.
     pub since: u64,
     /// Days ago when it ended; 0 for not.
@@ -72,6 +75,10 @@ pub(super) fn of(spender: &Spender, now: Timestamp) -> Vec<(Account, Usage)> {
         service_account: None,
         key: spender.key,
         group: spender.group,
+        pool: spender.pool,
+        allowance: None,
+        price: spender.price,
+        by_wallet: false,
     };
     let first = spender.since.min(DAYS);
     let mut events = Vec::new();

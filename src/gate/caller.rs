@@ -68,6 +68,10 @@ impl Who {
             service_account,
             key: self.key.as_ref().map(|key| key.id),
             group: self.key.as_ref().and_then(|key| key.group).or(group),
+            pool: None,
+            allowance: None,
+            price: None,
+            by_wallet: false,
         }
     }
 }
@@ -128,6 +132,8 @@ pub struct Caller {
     pub step_up: StepUp,
     /// Who is charged and by which policies, in the order in which a refusal names them.
     pub plan: Plan,
+    /// The allocated credit pool of a member without a monthly limit, by which it would give credits.
+    pub unlimited_in: Option<String>,
     /// Whom to ask about limits.
     pub contact: Vec<String>,
     /// The instant at which any of this changes by itself.

@@ -7,7 +7,7 @@ use crate::{
     access::{Permissions, decision::Stop},
     clock::Timestamp,
     limits::{Enforcement, Window, amount::Amount},
-    metering::{Figure, Plan, Scope},
+    metering::{Figure, Pays, Plan, Scope},
 };
 
 /// Why something is refused.
@@ -144,6 +144,8 @@ pub enum Verdict {
         limits: Vec<LimitState>,
         /// The places of the soft limits that are over.
         over: Vec<usize>,
+        /// What pays.
+        pays: Pays,
     },
     /// It may not.
     Deny(Box<Denial>),
@@ -153,6 +155,10 @@ impl Verdict {
     /// Whether it may be done.
     pub const fn is_allowed(&self) -> bool {
         matches!(self, Self::Allow { .. })
+    }
+    /// Whether the member's wallet pays.
+    pub const fn is_by_wallet(&self) -> bool {
+        matches!(self, Self::Allow { pays: Pays::Wallet, .. })
     }
     /// The refusal.
     pub fn denial(&self) -> Option<&Denial> {
@@ -164,6 +170,16 @@ impl Verdict {
 }
 
 impl Denial {
+    /// The member's wallet, where it has too little and nothing but limits of the member's own refuses.
+    pub fn wallet(&self) -> Option<&LimitState> {
+        let is_own = |place: &usize| {
+            self.limits
+                .get(*place)
+                .is_some_and(|limit| limit.scope == Scope::Member)
+        };
+        let wallet = self.limits.iter().find(|limit| limit.scope == Scope::Wallet)?;
+        self.failing.iter().all(is_own).then_some(wallet)
+    }
     /// The limit that binds.
     pub fn binding(&self) -> Option<&LimitState> {
         self.failing.first().and_then(|place| self.limits.get(*place))
@@ -306,7 +322,7 @@ pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Resul
 
 /// How the limits of a plan stand.
 pub fn states(plan: &Plan, figures: &[Figure]) -> Vec<LimitState> {
-    let pairs = plan.policies.iter().zip(figures);
+    let pairs = plan.all().zip(figures);
     pairs
         .map(|(policy, figure)| {
             let span = plan.org.bucket.window(policy.window);
@@ -334,6 +350,18 @@ pub fn refuse(caller: &Caller, figures: &[Figure], failing: Vec<usize>) -> Denia
         || "A limit has no room.".to_owned(),
         |limit| {
             let unit = caller.plan.org.settings.unit;
+            if limit.scope == Scope::Pool {
+                let state = if limit.remaining == 0 { "is used up" } else { "has too little left for this" };
+                return format!(
+                    "The credit pool {} {state}. Contact your organization administrator.",
+                    limit.source
+                );
+            }
+            if let (Scope::Member, Window::Month, Some(pool)) = (limit.scope, limit.window, &caller.unlimited_in) {
+                return format!(
+                    "The credit pool {pool} gives credits by monthly limits, and you have none. Ask your organization administrator to set one."
+                );
+            }
             let whose = match limit.scope {
                 Scope::Member => "Your",
                 Scope::Key => "The key’s",
@@ -365,14 +393,13 @@ pub fn decide(caller: Option<&Caller>, ask: &Ask, figures: &[Figure], now: Times
         Ok(caller) => caller,
         Err(denial) => return Verdict::Deny(denial),
     };
-    let failing = caller.plan.failing(figures, ask.cost, Enforcement::Hard);
-    if failing.is_empty() {
-        Verdict::Allow {
+    match caller.plan.pays(figures, ask.cost) {
+        Ok(pays) => Verdict::Allow {
             limits: states(&caller.plan, figures),
             over: caller.plan.failing(figures, ask.cost, Enforcement::Soft),
-        }
-    } else {
-        Verdict::Deny(Box::new(refuse(caller, figures, failing)))
+            pays,
+        },
+        Err(failing) => Verdict::Deny(Box::new(refuse(caller, figures, failing))),
     }
 }
 

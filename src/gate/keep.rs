@@ -31,6 +31,8 @@ const SHARDS: usize = 16;
 const MOST: usize = 8_192;
 /// How often the record is asked whether another process has changed something, for each organization that is in use.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long what is taken out of a wallet by hand is held beside it: longer than a decision takes that knows nothing of it yet.
+const MOMENT: Duration = Duration::from_secs(2);
 /// How often a plan is made anew before the gate gives up.
 const TRIES: usize = 5;
 
@@ -254,6 +256,30 @@ impl Gate {
         Err(Error::Busy)
     }
 
+    /// Holds so much of a member's wallet for a moment, in which it is taken out by hand; whether it was free. Where wallets do not pay,
+    /// nobody else can take it.
+    pub async fn withhold(&self, org: OrgId, member: MemberId, amount: i64) -> Result<bool> {
+        let who = Who {
+            org,
+            principal: Principal::Member(member),
+            key: None,
+        };
+        for _ in 0..TRIES {
+            let Some(caller) = self.caller(&who).await? else {
+                return Ok(true);
+            };
+            if caller.plan.wallet.is_none() {
+                return Ok(true);
+            }
+            match self.0.engine.withhold(&caller.plan, amount, MOMENT).await? {
+                Answer::Granted { .. } => return Ok(true),
+                Answer::Refused { .. } => return Ok(false),
+                Answer::Stale => self.drop_caller(&who),
+            }
+        }
+        Err(Error::Busy)
+    }
+
     /// Lets go of a reservation of which nothing was used.
     pub fn release(&self, who: &Who, id: ReservationId) -> Result<()> {
         self.0.engine.release(&who.account(), id)
@@ -316,10 +342,15 @@ impl Gate {
             };
             let states = |figures: &[Figure]| decide::states(&caller.plan, figures);
             match act(Arc::clone(&caller)).await? {
-                Answer::Granted { figures, over, done } => {
+                Answer::Granted {
+                    figures,
+                    over,
+                    pays,
+                    done,
+                } => {
                     let limits = states(&figures);
                     return Ok(Granted {
-                        verdict: Verdict::Allow { limits, over },
+                        verdict: Verdict::Allow { limits, over, pays },
                         done: Some(done),
                     });
                 }
@@ -361,7 +392,7 @@ impl Gate {
             return Ok(kept);
         }
         // The generation is older than what is read now, so a change in between makes it void.
-        let Some(caller) = load::load(&self.0.db, who, now).await? else {
+        let Some(caller) = load::load(&self.0.db, &self.0.engine, who, now).await? else {
             return Ok(None);
         };
         let caller = Arc::new(caller);

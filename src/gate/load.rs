@@ -9,16 +9,18 @@ use super::{
 use crate::{
     access::{self, OrgRef},
     clock::Timestamp,
+    credits::{self, Drawn, Mode},
     db::{Db, Read},
     error::{Error, Result},
-    limits::{self, Effective, Limit, Source, settings},
+    ids::MemberId,
+    limits::{self, Effective, Enforcement, Limit, Source, Window, amount::Amount, settings},
     members,
-    metering::{Account, OrgPlan, Plan, Policy, Scope},
+    metering::{Account, Engine, OrgPlan, Plan, Policy, Scope},
 };
 
 /// Everything that is known of a caller now; none when there is no such member or organization.
-pub(super) async fn load(db: &Db, who: &Who, now: Timestamp) -> Result<Option<Caller>> {
-    let db = &mut db.read();
+pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp) -> Result<Option<Caller>> {
+    let db = &mut whole.read();
     let org: OrgRef = match access::org(db, who.org).await {
         Ok(org) => org,
         Err(Error::NotFound) => return Ok(None),
@@ -58,10 +60,45 @@ pub(super) async fn load(db: &Db, who: &Who, now: Timestamp) -> Result<Option<Ca
         found.pools
     };
     changes.push(effective.changes_at);
+    let mut account = Account { group, ..who.account() };
     let mut policies: Vec<Policy> = who.key.iter().flat_map(|key| key.policies.clone()).collect();
+    let drawn = credits::drawn(db, who.org, account.member).await?;
+    account.pool = drawn.as_ref().map(|drawn| drawn.id);
+    account.price = drawn.as_ref().map(|drawn| drawn.price);
+    let (mut wallet, mut unlimited_in) = (None, None);
     if let Principal::Member(member) = who.principal {
         let of_member = |limit: &Limit| policy(Scope::Member, member.raw(), limit);
-        policies.extend(effective.limits.iter().filter_map(of_member));
+        match drawn.as_ref().filter(|drawn| drawn.mode == Mode::Allocated) {
+            None => policies.extend(effective.limits.iter().filter_map(of_member)),
+            Some(drawn) => {
+                let others = effective.limits.iter().filter(|limit| limit.window != Window::Month);
+                policies.extend(others.filter_map(of_member));
+                let month = effective.of(Window::Month).and_then(|limit| limit.value.amount());
+                let acts = standing
+                    .as_ref()
+                    .is_some_and(|standing| standing.membership.is_some_and(|one| one.stop.is_none()))
+                    && !org.archived;
+                let wanted = acts.then(|| month.map_or(0, Amount::micros));
+                let period = settings.window(Window::Month, now).start;
+                let held = || engine.held_of_allowances(who.org);
+                let given = credits::allowance::give(whole, drawn, (member, wanted, period), held, now).await?;
+                account.allowance = Some(given.id);
+                if month.is_none() {
+                    unlimited_in = Some(drawn.name.clone());
+                }
+                policies.push(of_allowance(member, drawn, given.limit()));
+            }
+        }
+        // Nothing is known of what was put in later: each entry is recorded, which makes what is kept void.
+        let put = credits::wallet::find(db, who.org, member).await?;
+        wallet = put.pays().map(|amount| Policy {
+            scope: Scope::Wallet,
+            scope_id: member.raw(),
+            window: Window::Total,
+            amount,
+            enforcement: Enforcement::Hard,
+            source: "own wallet".to_owned(),
+        });
     }
     // A pool counts what is attributed to its group, so only that one applies.
     let of_group = |limit: &&Limit| matches!(&limit.source, Source::Group(id, _) if Some(*id) == group);
@@ -69,16 +106,20 @@ pub(super) async fn load(db: &Db, who: &Who, now: Timestamp) -> Result<Option<Ca
         let id = group.map_or(0, |group| group.raw());
         policies.extend(policy(Scope::Group, id, limit));
     }
+    if let Some(drawn) = &drawn {
+        changes.push(drawn.valid_until);
+        policies.extend(of_pool(drawn, now));
+    }
     for limit in pools.iter().filter(|limit| limit.source == Source::Organization) {
         policies.extend(policy(Scope::Organization, who.org.raw(), limit));
     }
     let admins = members::administrators(db, who.org).await?;
     let contact = admins.into_iter().map(|admin| admin.email).collect();
-    let account = Account { group, ..who.account() };
     let plan = Plan {
         account,
         org: Arc::new(OrgPlan::at(who.org, settings, now)),
         policies,
+        wallet,
     };
     let ends = changes.into_iter().flatten().filter(|at| *at > now);
     Ok(Some(Caller {
@@ -90,8 +131,39 @@ pub(super) async fn load(db: &Db, who: &Who, now: Timestamp) -> Result<Option<Ca
         step_up: StepUp::default(),
         changes_at: ends.min().map_or(plan.org.bucket.end, |at| at.min(plan.org.bucket.end)),
         plan,
+        unlimited_in,
         contact,
     }))
+}
+
+/// What a member may use of what was moved to them for the month: that is all, whatever their limit says.
+fn of_allowance(member: MemberId, drawn: &Drawn, limit: Amount) -> Policy {
+    Policy {
+        scope: Scope::Member,
+        scope_id: member.raw(),
+        window: Window::Month,
+        amount: limit,
+        enforcement: Enforcement::Hard,
+        source: format!("credit pool {}", drawn.name),
+    }
+}
+
+/// The limit that a credit pool is: what was put into it, or nothing from the instant on at which it ends. An allocated one is a limit
+/// for nobody else, as all of it that is spent was moved to somebody before.
+fn of_pool(drawn: &Drawn, now: Timestamp) -> Option<Policy> {
+    let amount = match (drawn.has_ended(now), drawn.mode, drawn.is_limited) {
+        (true, ..) => Amount::ZERO,
+        (false, Mode::Cap, true) => Amount::from_micros(drawn.granted.max(0))?,
+        _ => return None,
+    };
+    Some(Policy {
+        scope: Scope::Pool,
+        scope_id: drawn.id.raw(),
+        window: Window::Total,
+        amount,
+        enforcement: Enforcement::Hard,
+        source: drawn.name.clone(),
+    })
 }
 
 /// A limit as the engine applies it; none for what is unlimited.

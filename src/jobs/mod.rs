@@ -15,6 +15,7 @@ use crate::{
     audit::Actor,
     auth, bulk,
     clock::Timestamp,
+    credits,
     db::Tx,
     error::{Error, Result},
     groups, imports,
@@ -55,6 +56,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     tokio::join!(
         at_each(BEAT, stop, "the outbox", || post_until(app, stop)),
         at_each(MINUTE, stop, "what falls due", || tidy(app)),
+        at_each(MINUTE, stop, "credit pools", || credits::work::run(app)),
         at_each(USES, stop, "the uses of keys", || note_uses(app)),
         async {
             if let Err(error) = usage::alerts::resume(app).await {

@@ -98,6 +98,17 @@ impl Amount {
         }
     }
 
+    /// The size of a number of micro-credits; what is worth a hundredth of a unit or more is rounded to hundredths.
+    pub fn rounded(micros: i64) -> Self {
+        let size = micros.saturating_abs();
+        let rounded = if size >= 10_000 {
+            size.saturating_add(5_000) / 10_000 * 10_000
+        } else {
+            size
+        };
+        Self::from_micros(rounded).unwrap_or(Self::ZERO)
+    }
+
     /// Reads what a person typed: `1,000`, `1 000`, `1_000`, `0.5`, and with the organization's own unit `$50` or `50 credits`.
     pub fn parse(field: &'static str, text: &str, unit: Unit) -> Result<Self> {
         read(text, unit).map_err(|sentence| Error::invalid(field, sentence))
@@ -141,6 +152,12 @@ impl Amount {
         let point = if digits.is_empty() { "" } else { "." };
         format!("{whole}{point}{digits}")
     }
+}
+
+/// An amount in words, which may be below zero; what is worth a hundredth of a unit or more is rounded to hundredths.
+pub fn words(micros: i64, unit: Unit) -> String {
+    let text = Amount::rounded(micros).show(unit);
+    if micros < 0 { format!("\u{2212}{text}") } else { text }
 }
 
 /// Credits as a plain decimal number, for records.

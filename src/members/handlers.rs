@@ -25,6 +25,7 @@ use crate::{
     app::App,
     audit,
     auth::profile,
+    credits,
     db::only,
     error::Result,
     groups::{self, views::OfMember},
@@ -146,6 +147,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         None
     };
     let limits = limits::panel(&mut db, by, member, app.clock.now()).await?;
+    let credits = credits::shown::card(&mut db, by, member, app.clock.now()).await?;
     let keys = if is_self || by.may(Permission::KeyManage) {
         let found = keys::key::list_of_member(&mut db, member.org_id, member.id).await?;
         Some(keys::views::MemberCard::new(by, &found, is_self, app.clock.now()))
@@ -165,6 +167,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
             sessions,
             activity,
             limits,
+            credits,
             keys,
         },
     ))

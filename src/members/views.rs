@@ -17,6 +17,7 @@ use crate::{
     auth::profile::Profile,
     bulk::Kind,
     clock::{Timestamp, Zone},
+    credits,
     groups::{Belonging, Group, views::OfMember},
     guide,
     ids::{GroupId, UserId},
@@ -702,6 +703,7 @@ fn bar<P>(by: &Can<P>, viewer: &Viewer, shown: &Shown<'_>, previous: Option<&str
         first: acts(&[Kind::GroupAdd, Kind::Role, Kind::Limit]),
         more: acts(&[
             Kind::GroupRemove,
+            Kind::Pool,
             Kind::Suspend,
             Kind::Activate,
             Kind::Disable,
@@ -926,6 +928,8 @@ pub struct Show {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's credit pool and wallet; none for whom they are not shown.
+    pub credits: Option<credits::views::MemberCard>,
     /// The member's own API keys; none for whom they are not shown.
     pub keys: Option<keys::views::MemberCard>,
     /// What the member has used; none for whom it is not shown.
@@ -952,6 +956,8 @@ pub struct Known<'a> {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// The member's credit pool and wallet; none for whom they are not shown.
+    pub credits: Option<credits::views::MemberCard>,
     /// The member's own API keys; none for whom they are not shown.
     pub keys: Option<keys::views::MemberCard>,
 }
@@ -967,6 +973,7 @@ impl Show {
             sessions,
             activity,
             limits,
+            credits,
             keys,
         } = known;
         let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
@@ -1042,6 +1049,7 @@ impl Show {
             membership,
             activity,
             limits,
+            credits,
             keys,
             usage_href: by
                 .may(Permission::UsageRead)

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Account, Figure, ReservationId, Usage};
+use super::{Account, Figure, Pays, ReservationId, Usage};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -77,7 +77,7 @@ pub struct Settlement {
     pub amount: i64,
     /// Units, in millionths.
     pub quantity: i64,
-    /// The price of a unit, in micro-credits.
+    /// The price of a credit, in millionths of the pool's currency; without it, the pool's own.
     pub unit_price: Option<i64>,
     /// What was done.
     pub activity: Option<Arc<str>>,
@@ -96,6 +96,8 @@ pub enum Answer<T> {
         figures: Vec<Figure>,
         /// The soft limits that are over.
         over: Vec<usize>,
+        /// What pays.
+        pays: Pays,
         /// What was done.
         done: T,
     },

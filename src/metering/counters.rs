@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Account, Bucket, Figure, Plan, ReservationId, Scope, calendar,
+    Account, Bucket, Figure, Pays, Plan, ReservationId, Scope, calendar,
     reservations::{Reservation, State},
     usage::Key,
 };
@@ -77,6 +77,7 @@ pub(super) struct Asked {
     pub id: ReservationId,
     pub amount: i64,
     pub expires_at: crate::clock::Timestamp,
+    pub pays: Pays,
 }
 
 /// What a decision lacks.
@@ -166,8 +167,8 @@ impl Shard {
     /// How the policies of a plan stand, or what is lacking to say so; the plan's bucket holds the present instant.
     pub fn figures(&mut self, plan: &Plan, now: Instant) -> Result<Vec<Figure>, Need> {
         let bucket = &plan.org.bucket;
-        let (mut figures, mut missing) = (Vec::with_capacity(plan.policies.len()), Vec::new());
-        for policy in &plan.policies {
+        let (mut figures, mut missing) = (Vec::with_capacity(plan.policies.len() + 1), Vec::new());
+        for policy in plan.all() {
             let subject = Subject {
                 org: plan.account.org,
                 scope: policy.scope,
@@ -312,6 +313,7 @@ impl Shard {
                     id,
                     amount: reservation.amount,
                     expires_at: reservation.expires_at,
+                    pays: reservation.account.pays(),
                 },
             );
         }
@@ -370,6 +372,64 @@ impl Shard {
             }
             entry.held.retain(|(_, amount)| *amount != 0);
         }
+    }
+
+    /// What reservations hold of one subject.
+    pub fn held_by(&self, org: OrgId, scope: Scope, id: i64) -> i64 {
+        let entry = self.subjects.get(&Subject { org, scope, id });
+        entry.map_or(0, |entry| entry.held.iter().map(|(_, amount)| *amount).sum())
+    }
+
+    /// What reservations of an organization hold of allowances, by allowance.
+    pub fn held_of_allowances(&self, org: OrgId) -> HashMap<i64, i64> {
+        let mut held = HashMap::new();
+        let all = self.reservations.values().filter(|one| one.account.org == org);
+        for one in all.filter(|one| !one.account.by_wallet) {
+            if let Some(allowance) = one.account.allowance {
+                // What is being settled is held as well until it is in the ledger.
+                let sum: &mut i64 = held.entry(allowance).or_default();
+                *sum = sum.saturating_add(one.amount);
+            }
+        }
+        held
+    }
+
+    /// Who is charged for what was really used of a reservation. A wallet never pays more than is in it: what comes to more counts for the
+    /// member's limits, as whatever is found out late.
+    pub fn settles(&self, reservation: &Reservation, used: i64) -> Account {
+        let is_covered = used <= reservation.amount || self.wallet_has_room(reservation, used);
+        let pays = if is_covered {
+            reservation.account.pays()
+        } else {
+            Pays::Allowance
+        };
+        reservation.account.paid(pays)
+    }
+
+    /// Whether a wallet has room for what a reservation of it comes to, besides everything else that it pays or holds.
+    fn wallet_has_room(&self, reservation: &Reservation, used: i64) -> bool {
+        let Some(member) = reservation.account.member else {
+            return false;
+        };
+        let subject = Subject {
+            org: reservation.account.org,
+            scope: Scope::Wallet,
+            id: member.raw(),
+        };
+        let Some(entry) = self.subjects.get(&subject) else {
+            return false;
+        };
+        let counter = entry.counters[calendar::place(Window::Total)].as_ref();
+        let Some(counter) = counter.filter(|counter| counter.loading.is_none()) else {
+            return false;
+        };
+        let held: i64 = entry.held.iter().map(|(_, amount)| *amount).sum();
+        let others = held.saturating_sub(reservation.holds);
+        let with = counter
+            .spent
+            .checked_add(others)
+            .and_then(|with| with.checked_add(used));
+        with.is_some_and(|with| with <= reservation.wallet)
     }
 
     /// What all reservations hold of an organization.

@@ -11,7 +11,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Account, Answer, Bucket, Figure, Held, Hold, OrgPlan, Outcome, Plan, Reported, ReservationId, Settlement, Usage,
+    Account, Answer, Bucket, Figure, Held, Hold, OrgPlan, Outcome, Pays, Plan, Reported, ReservationId, Settlement,
+    Usage,
     answer::{conflict, too_large},
     counters::{Loaded, Need, Shard},
     reservations::{Reservation, State as Stand},
@@ -99,6 +100,7 @@ enum Tried {
     Sent {
         figures: Vec<Figure>,
         over: Vec<usize>,
+        pays: Pays,
         replied: oneshot::Receiver<Vec<Outcome>>,
     },
     /// There was no room.
@@ -157,6 +159,20 @@ impl Engine {
         shard.held(org)
     }
 
+    /// What open reservations hold of one thing that is limited.
+    pub fn held_by(&self, org: OrgId, scope: super::Scope, id: i64) -> i64 {
+        let mut shard = self.state.shard(place(org));
+        shard.tick(Instant::now());
+        shard.held_by(org, scope, id)
+    }
+
+    /// What open reservations of an organization hold of what was moved to members, by allowance.
+    pub fn held_of_allowances(&self, org: OrgId) -> std::collections::HashMap<i64, i64> {
+        let mut shard = self.state.shard(place(org));
+        shard.tick(Instant::now());
+        shard.held_of_allowances(org)
+    }
+
     /// Whether a cost has room now; nothing is held or booked.
     pub async fn check(&self, plan: &Plan, cost: i64) -> Result<Answer<()>> {
         usage::check_amount("amount", cost)?;
@@ -164,16 +180,17 @@ impl Engine {
         let Some(figures) = seen else {
             return Ok(Answer::Stale);
         };
-        let failing = plan.failing(&figures, cost, Enforcement::Hard);
-        Ok(if failing.is_empty() {
-            let over = plan.failing(&figures, cost, Enforcement::Soft);
-            Answer::Granted {
-                figures,
-                over,
-                done: (),
+        Ok(match plan.pays(&figures, cost) {
+            Ok(pays) => {
+                let over = plan.failing(&figures, cost, Enforcement::Soft);
+                Answer::Granted {
+                    figures,
+                    over,
+                    pays,
+                    done: (),
+                }
             }
-        } else {
-            Answer::Refused { figures, failing }
+            Err(failing) => Answer::Refused { figures, failing },
         })
     }
 
@@ -209,13 +226,18 @@ impl Engine {
                     expires_at: asked.expires_at,
                     is_repeated: true,
                 };
-                let over = Vec::new();
-                return Ok(Answer::Granted { figures, over, done });
+                let (over, pays) = (Vec::new(), asked.pays);
+                return Ok(Answer::Granted {
+                    figures,
+                    over,
+                    pays,
+                    done,
+                });
             }
-            let failing = plan.failing(&figures, hold.amount, Enforcement::Hard);
-            if !failing.is_empty() {
-                return Ok(Answer::Refused { figures, failing });
-            }
+            let pays = match plan.pays(&figures, hold.amount) {
+                Ok(pays) => pays,
+                Err(failing) => return Ok(Answer::Refused { figures, failing }),
+            };
             let over = plan.failing(&figures, hold.amount, Enforcement::Soft);
             let instant = Instant::now();
             let done = Held {
@@ -224,7 +246,7 @@ impl Engine {
                 is_repeated: false,
             };
             let reservation = Reservation {
-                account: plan.account,
+                account: plan.account.paid(pays),
                 amount: hold.amount,
                 holds: hold.amount,
                 admitted_at: now,
@@ -233,15 +255,56 @@ impl Engine {
                 expires_at: done.expires_at,
                 state: Stand::Open,
                 over_soft: !over.is_empty(),
+                wallet: plan.wallet.as_ref().map_or(0, |wallet| wallet.amount.micros()),
                 asked_as: hold.idempotency_key.clone(),
             };
             shard.open(done.id, reservation, instant);
-            for figure in &mut figures {
+            for figure in plan.charged(&mut figures, pays) {
                 figure.reserved = figure.reserved.saturating_add(hold.amount);
             }
-            Ok(Answer::Granted { figures, over, done })
+            Ok(Answer::Granted {
+                figures,
+                over,
+                pays,
+                done,
+            })
         };
         self.seen(plan, None, act).await?.unwrap_or(Ok(Answer::Stale))
+    }
+
+    /// Holds an amount of the plan's wallet for a while without anybody's asking, so that it can be taken out by hand meanwhile: plans
+    /// that are older than that do not find it.
+    pub async fn withhold(&self, plan: &Plan, amount: i64, ttl: Duration) -> Result<Answer<ReservationId>> {
+        let act = |shard: &mut Shard, figures: Vec<Figure>, now: Timestamp, _| {
+            let place = plan.policies.len();
+            let wallet = plan.wallet.as_ref().zip(figures.get(place));
+            let Some((policy, _)) = wallet.filter(|(policy, figure)| figure.has_room(policy, amount)) else {
+                let failing = vec![place];
+                return Answer::Refused { figures, failing };
+            };
+            let (instant, done) = (Instant::now(), ReservationId::new(now));
+            let reservation = Reservation {
+                account: plan.account.paid(Pays::Wallet),
+                amount,
+                holds: amount,
+                admitted_at: now,
+                bucket: plan.org.bucket,
+                deadline: instant + ttl,
+                expires_at: now.plus(ttl),
+                state: Stand::Open,
+                over_soft: false,
+                wallet: policy.amount.micros(),
+                asked_as: None,
+            };
+            shard.open(done, reservation, instant);
+            Answer::Granted {
+                figures,
+                over: Vec::new(),
+                pays: Pays::Wallet,
+                done,
+            }
+        };
+        Ok(self.seen(plan, None, act).await?.unwrap_or(Answer::Stale))
     }
 
     /// Books what was really used of a reservation and lets go of the rest. More than was reserved is booked too, and flagged; so is
@@ -271,6 +334,7 @@ impl Engine {
             shard.tick(instant);
             let now = self.state.now();
             let open = shard.reservations.get(&id);
+            let open_pays = open.map(|found| found.account.pays());
             let (account, bucket, booked_at, flags, ends) = match open {
                 Some(found) if !found.account.is_same_caller(account) => return Err(Error::NotFound),
                 Some(found) if found.state == Stand::Settling => {
@@ -281,7 +345,8 @@ impl Engine {
                 Some(found) => {
                     let excess = if usage.amount > found.amount { EXCESS } else { 0 };
                     let soft = if found.over_soft { OVER_SOFT } else { 0 };
-                    (found.account, found.bucket, found.admitted_at, excess | soft, true)
+                    let account = shard.settles(found, usage.amount);
+                    (account, found.bucket, found.admitted_at, excess | soft, true)
                 }
                 None if !org.bucket.contains(now) => return Ok(None),
                 None => (*account, org.bucket, now, LATE, false),
@@ -289,7 +354,9 @@ impl Engine {
             let amount = usage.amount;
             let seq = shard.book(&account, &bucket, amount, instant).ok_or_else(too_large)?;
             if ends {
-                shard.settling(id, amount, instant);
+                // What a wallet holds and does not pay in the end stays held, so that a commit that fails finds room to hold it again.
+                let is_turned = open_pays.is_none_or(|pays| pays == account.pays());
+                shard.settling(id, if is_turned { amount } else { 0 }, instant);
             }
             let mut booking = booking(account, usage, booked_at, bucket, occurred, flags);
             booking.reservation = Some(id);
@@ -327,28 +394,36 @@ impl Engine {
         let permit = self.permit().await?;
         let act =
             |shard: &mut Shard, mut figures: Vec<Figure>, now: Timestamp, permit: Option<Permit>| -> Result<Tried> {
-                let failing = plan.failing(&figures, usage.amount, Enforcement::Hard);
-                if !failing.is_empty() {
-                    let waits = shard.under_way.contains(&(plan.account.org, key));
-                    return Ok(Tried::Refused {
-                        figures,
-                        failing,
-                        waits,
-                    });
-                }
+                let pays = match plan.pays(&figures, usage.amount) {
+                    Ok(pays) => pays,
+                    Err(failing) => {
+                        let waits = shard.under_way.contains(&(plan.account.org, key));
+                        return Ok(Tried::Refused {
+                            figures,
+                            failing,
+                            waits,
+                        });
+                    }
+                };
+                let account = plan.account.paid(pays);
                 let over = plan.failing(&figures, usage.amount, Enforcement::Soft);
                 let bucket = plan.org.bucket;
                 let flags = late | if over.is_empty() { 0 } else { OVER_SOFT };
                 let permit = permit.ok_or(Error::Busy)?;
-                let booked = shard.book(&plan.account, &bucket, usage.amount, Instant::now());
+                let booked = shard.book(&account, &bucket, usage.amount, Instant::now());
                 let seq = booked.ok_or_else(too_large)?;
-                let booking = booking(plan.account, usage.clone(), now, bucket, bounds, flags);
+                let booking = booking(account, usage.clone(), now, bucket, bounds, flags);
                 shard.under_way.insert((plan.account.org, booking.key));
-                for figure in &mut figures {
+                for figure in plan.charged(&mut figures, pays) {
                     figure.spent = figure.spent.saturating_add(usage.amount);
                 }
                 let replied = send(permit, place(plan.account.org), vec![(seq, booking)]);
-                Ok(Tried::Sent { figures, over, replied })
+                Ok(Tried::Sent {
+                    figures,
+                    over,
+                    pays,
+                    replied,
+                })
             };
         let Some(tried) = self.seen(plan, Some(permit), act).await? else {
             return Ok(Answer::Stale);
@@ -357,15 +432,21 @@ impl Engine {
             Tried::Sent {
                 mut figures,
                 over,
+                pays,
                 replied,
             } => {
                 let done = one(replied).await?.counts()?;
                 if done == Outcome::Duplicate {
-                    for figure in &mut figures {
+                    for figure in plan.charged(&mut figures, pays) {
                         figure.spent = figure.spent.saturating_sub(usage.amount);
                     }
                 }
-                Ok(Answer::Granted { figures, over, done })
+                Ok(Answer::Granted {
+                    figures,
+                    over,
+                    pays,
+                    done,
+                })
             }
             // What was booked before is answered as it was then, though nothing is left now.
             Tried::Refused {
@@ -374,12 +455,13 @@ impl Engine {
                 waits,
             } => match self.find(&plan.account, usage, waits).await? {
                 None => Ok(Answer::Refused { figures, failing }),
-                Some(true) => Ok(Answer::Granted {
+                Some((true, pays)) => Ok(Answer::Granted {
                     figures,
                     over: Vec::new(),
+                    pays,
                     done: Outcome::Duplicate,
                 }),
-                Some(false) => Err(conflict()),
+                Some((false, _)) => Err(conflict()),
             },
         }
     }
@@ -541,8 +623,8 @@ impl Engine {
         answered(&mut loading).await
     }
 
-    /// Whether an event is in the ledger, and then whether it is the same; waits while one of its key is under way.
-    async fn find(&self, account: &Account, usage: &Usage, mut waits: bool) -> Result<Option<bool>> {
+    /// Whether an event is in the ledger, and then whether it is the same and what paid for it; waits while one of its key is under way.
+    async fn find(&self, account: &Account, usage: &Usage, mut waits: bool) -> Result<Option<(bool, Pays)>> {
         let (org, key) = (account.org, usage.key());
         while waits {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -556,8 +638,11 @@ impl Engine {
         let Some(at) = at else {
             return Ok(None);
         };
-        let digest = store::find_digest(db, org, at, key).await?;
-        Ok(digest.map(|digest| digest == usage.digest(account)))
+        let found = store::find_digest(db, org, at, key).await?;
+        Ok(found.map(|(digest, by_wallet)| {
+            let pays = if by_wallet { Pays::Wallet } else { Pays::Allowance };
+            (digest == usage.digest(account), pays)
+        }))
     }
 
     #[cfg(test)]

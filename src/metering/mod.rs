@@ -23,7 +23,7 @@ mod writer;
 pub use answer::{Answer, Held, Hold, Outcome, Reported, Settlement};
 pub use calendar::{Bounds, Bucket};
 pub use engine::Engine;
-pub use plan::{Account, Figure, OrgPlan, Plan, Policy, Scope};
+pub use plan::{Account, Figure, OrgPlan, Pays, Plan, Policy, Scope};
 pub use reservations::ReservationId;
 pub use store::statements;
 pub use usage::{Kind, Usage};

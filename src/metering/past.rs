@@ -48,11 +48,14 @@ pub async fn book(tx: &mut Tx, settings: &Settings, events: &[(Account, Usage)])
             flow: names.find(tx, account.org, usage.flow.as_ref()).await?,
             amount: usage.amount,
             quantity: usage.quantity,
-            unit_price: usage.unit_price,
+            unit_price: usage.unit_price.or(account.price),
             booked_at: at,
             reservation: None,
             digest: usage.digest(account),
             flags: REPORTED,
+            pool_id: account.pool.map(|id| id.raw()),
+            allowance_id: account.allowance,
+            wallet: false,
         });
     }
     names.store(tx).await?;

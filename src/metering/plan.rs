@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{
     clock::Timestamp,
-    ids::{GroupId, MemberId, OrgId},
+    ids::{GroupId, MemberId, OrgId, PoolId},
     limits::{Enforcement, Settings, Window, amount::Amount},
 };
 
@@ -31,6 +31,12 @@ pub enum Scope {
     App = 7,
     /// A flow in the organization.
     Flow = 8,
+    /// A credit pool.
+    Pool = 9,
+    /// The wallet of a member, by the member.
+    Wallet = 10,
+    /// What was moved from a credit pool to a member for a billing period.
+    Allowance = 11,
 }
 
 impl Scope {
@@ -45,11 +51,14 @@ impl Scope {
             Self::Activity => "activity",
             Self::App => "app",
             Self::Flow => "flow",
+            Self::Pool => "pool",
+            Self::Wallet => "wallet",
+            Self::Allowance => "allowance",
         }
     }
 }
 
-/// Who is charged: a member or a service account, through which key, and the one group that it is attributed to.
+/// Who is charged: a member or a service account, through which key, the one group that it is attributed to, and what pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Account {
     /// The organization.
@@ -62,6 +71,14 @@ pub struct Account {
     pub key: Option<i64>,
     /// The group: the key's, else the member's, else none (C-35).
     pub group: Option<GroupId>,
+    /// The credit pool that it is drawn from.
+    pub pool: Option<PoolId>,
+    /// What was moved from that pool to the member for the period, where a pool moves anything.
+    pub allowance: Option<i64>,
+    /// What a credit of the pool costs, in millionths of its currency.
+    pub price: Option<i64>,
+    /// Whether the member's wallet pays instead of the member's limits and the pool.
+    pub by_wallet: bool,
 }
 
 impl Account {
@@ -73,21 +90,40 @@ impl Account {
             service_account: None,
             key: None,
             group: None,
+            pool: None,
+            allowance: None,
+            price: None,
+            by_wallet: false,
         }
+    }
+    /// The same, paid out of this.
+    #[must_use]
+    pub const fn paid(self, pays: Pays) -> Self {
+        Self {
+            by_wallet: matches!(pays, Pays::Wallet),
+            ..self
+        }
+    }
+    /// Out of what it is paid.
+    pub const fn pays(&self) -> Pays {
+        if self.by_wallet { Pays::Wallet } else { Pays::Allowance }
     }
     /// Everything that its usage is summed for, with limits.
     pub fn subjects(&self) -> impl Iterator<Item = (Scope, i64)> + use<> {
+        let own = if self.by_wallet { Scope::Wallet } else { Scope::Member };
         [
             Some((Scope::Organization, self.org.raw())),
             self.group.map(|id| (Scope::Group, id.raw())),
-            self.member.map(|id| (Scope::Member, id.raw())),
+            self.member.map(|id| (own, id.raw())),
             self.service_account.map(|id| (Scope::ServiceAccount, id)),
             self.key.map(|id| (Scope::Key, id)),
+            self.pool.filter(|_| !self.by_wallet).map(|id| (Scope::Pool, id.raw())),
         ]
         .into_iter()
         .flatten()
     }
-    /// Whether another one is charged in the same place; the attributed group may differ, as it changes with the member's groups.
+    /// Whether another one is charged in the same place; the attributed group may differ, as it changes with the member's groups, and so
+    /// may what pays.
     pub fn is_same_caller(&self, other: &Self) -> bool {
         (self.org, self.member, self.service_account, self.key)
             == (other.org, other.member, other.service_account, other.key)
@@ -157,6 +193,16 @@ impl OrgPlan {
     }
 }
 
+/// Out of what something is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pays {
+    /// What the member may use, and the credit pool.
+    #[default]
+    Allowance,
+    /// The member's own wallet.
+    Wallet,
+}
+
 /// Who is charged, and by which policies, the first to be named first.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -166,6 +212,8 @@ pub struct Plan {
     pub org: Arc<OrgPlan>,
     /// Every policy that applies; unlimited ones are left out.
     pub policies: Vec<Policy>,
+    /// What is in the member's wallet, where the organization lets it pay; its figure stands behind those of the policies.
+    pub wallet: Option<Policy>,
 }
 
 /// How one policy of a plan stands.
@@ -192,6 +240,35 @@ impl Figure {
 }
 
 impl Plan {
+    /// The policies, and the wallet behind them.
+    pub fn all(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter().chain(&self.wallet)
+    }
+    /// What pays a cost, or the places of the hard policies without room. A wallet pays where the member's own limits alone refuse, and
+    /// only the whole (R-LIM-14, C-08).
+    pub fn pays(&self, figures: &[Figure], cost: i64) -> Result<Pays, Vec<usize>> {
+        let failing = self.failing(figures, cost, Enforcement::Hard);
+        if failing.is_empty() {
+            return Ok(Pays::Allowance);
+        }
+        let is_own = failing.iter().all(|place| self.policies[*place].scope == Scope::Member);
+        match self.wallet.as_ref().zip(figures.get(self.policies.len())) {
+            Some((wallet, figure)) if is_own && figure.has_room(wallet, cost) => Ok(Pays::Wallet),
+            _ => Err(failing),
+        }
+    }
+    /// The figures of what is charged when this pays.
+    pub(super) fn charged<'f>(
+        &self,
+        figures: &'f mut [Figure],
+        pays: Pays,
+    ) -> impl Iterator<Item = &'f mut Figure> + use<'f, '_> {
+        let account = self.account.paid(pays);
+        self.all()
+            .zip(figures)
+            .filter(move |(policy, _)| account.subjects().any(|one| one == (policy.scope, policy.scope_id)))
+            .map(|(_, figure)| figure)
+    }
     /// The places of the policies without room for a cost, of those that an enforcement says.
     pub fn failing(&self, figures: &[Figure], cost: i64, enforcement: Enforcement) -> Vec<usize> {
         let pairs = self.policies.iter().zip(figures).enumerate();

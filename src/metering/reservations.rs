@@ -77,6 +77,8 @@ pub(super) struct Reservation {
     pub state: State,
     /// Whether a soft limit was over.
     pub over_soft: bool,
+    /// What the wallet had taken in all when it was admitted, where the wallet pays.
+    pub wallet: i64,
     /// Under which idempotency key it was asked for, with what.
     pub asked_as: Option<String>,
 }

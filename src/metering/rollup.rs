@@ -33,6 +33,8 @@ pub struct Sum {
     pub quantity: i64,
     /// How many events, by when they happened.
     pub events: i64,
+    /// What they cost, by when they happened, in millionths of the currency of their pools.
+    pub cost: i64,
 }
 
 /// What a member did of one activity in a billing period.
@@ -59,6 +61,11 @@ pub struct Sums {
     pub activities: HashMap<Doing, (i64, i64, i64)>,
 }
 
+/// What an amount costs at a price of a credit, in millionths of a currency; parts of a millionth are left out.
+pub fn cost(amount: i64, price: i64) -> Option<i64> {
+    i64::try_from(i128::from(amount) * i128::from(price) / 1_000_000).ok()
+}
+
 fn overflow() -> Error {
     Error::invalid(
         "amount",
@@ -70,9 +77,18 @@ impl Sums {
     /// Adds an event that is summed under `booked` for limits and under `occurred` for reports.
     pub fn add(&mut self, event: &Event, booked: Bounds, occurred: Bounds) -> Result<()> {
         let org = event.org_id;
+        // What a wallet pays weighs neither on the member's limits nor on a pool, and reports show it for the member all the same.
+        let is_own = |scope: Scope| event.wallet && scope == Scope::Member;
+        let paid_cost = match (event.pool_id, event.unit_price) {
+            (Some(_), Some(price)) => cost(event.amount, price).ok_or_else(overflow)?,
+            _ => 0,
+        };
         let scopes = [
             (Scope::Organization, Some(org.raw())),
             (Scope::Group, event.group_id),
+            (Scope::Pool, event.pool_id),
+            (Scope::Allowance, event.allowance_id),
+            (Scope::Wallet, event.member_id.filter(|_| event.wallet)),
             (Scope::Member, event.member_id),
             (Scope::ServiceAccount, event.service_account_id),
             (Scope::Key, event.key_id),
@@ -85,6 +101,7 @@ impl Sums {
             occurred: event.amount,
             quantity: event.quantity,
             events: 1,
+            cost: paid_cost,
         };
         let counted = Sum {
             booked: event.amount,
@@ -93,6 +110,11 @@ impl Sums {
         let happened = Sum { booked: 0, ..all };
         for (scope, id) in scopes {
             let Some(id) = id else { continue };
+            let (all, counted) = if is_own(scope) {
+                (happened, None)
+            } else {
+                (all, Some(counted))
+            };
             let pairs = [
                 (&mut self.days, booked.day, occurred.day),
                 (&mut self.months, booked.month, occurred.month),
@@ -102,7 +124,9 @@ impl Sums {
                 if booked == occurred {
                     plus(sums, place(booked), all)?;
                 } else {
-                    plus(sums, place(booked), counted)?;
+                    if let Some(counted) = counted {
+                        plus(sums, place(booked), counted)?;
+                    }
                     plus(sums, place(occurred), happened)?;
                 }
             }
@@ -131,6 +155,7 @@ fn plus(sums: &mut HashMap<Place, Sum>, place: Place, more: Sum) -> Result<()> {
         occurred: add(sum.occurred, more.occurred)?,
         quantity: add(sum.quantity, more.quantity)?,
         events: add(sum.events, more.events)?,
+        cost: add(sum.cost, more.cost)?,
     };
     Ok(())
 }
@@ -140,4 +165,26 @@ pub(super) fn sorted<K: Ord + Copy, V: Copy>(sums: &HashMap<K, V>) -> Vec<(K, V)
     let mut list: Vec<(K, V)> = sums.iter().map(|(key, sum)| (*key, *sum)).collect();
     list.sort_unstable_by_key(|(key, _)| *key);
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cost;
+
+    #[test]
+    fn what_something_costs_is_checked_and_has_no_parts_of_millionths() {
+        assert_eq!(cost(1_500_000, 20_000), Some(30_000), "1.5 credits at 0.02");
+        assert_eq!(
+            cost(-1_500_000, 20_000),
+            Some(-30_000),
+            "a correction takes as much back"
+        );
+        assert_eq!((cost(1, 1), cost(-1, 1), cost(7, 0)), (Some(0), Some(0), Some(0)));
+        assert_eq!(
+            cost(1_000_000_000_000_000, 1_000_000_000),
+            Some(1_000_000_000_000_000_000)
+        );
+        assert_eq!(cost(i64::MAX, i64::MAX), None);
+        assert_eq!(cost(1_000_000_000_000_000, 1_000_000_000_000), None);
+    }
 }

@@ -54,6 +54,12 @@ record! {
         pub digest: i64,
         /// See `usage`.
         pub flags: i64,
+        /// The credit pool that it was drawn from.
+        pub pool_id: Option<i64>,
+        /// What was moved from that pool to the member, of which it is a part.
+        pub allowance_id: Option<i64>,
+        /// Whether the member's wallet paid.
+        pub wallet: bool,
     }
 }
 
@@ -88,6 +94,8 @@ record! {
         pub quantity: i64,
         /// Events.
         pub events: i64,
+        /// What it cost, by happening.
+        pub cost: i64,
     }
 }
 
@@ -130,26 +138,29 @@ type EventRow = (
     Option<Vec<u8>>,
     i64,
     i64,
+    Option<i64>,
+    Option<i64>,
+    bool,
 );
 
 sql! {
-    INSERT: bulk (OrgId, Timestamp, Vec<u8>, Kind, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, i64, Option<i64>, Timestamp, Option<Vec<u8>>, i64, i64) =
-        "insert into usage_events (org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags) values",
+    INSERT: bulk (OrgId, Timestamp, Vec<u8>, Kind, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, i64, Option<i64>, Timestamp, Option<Vec<u8>>, i64, i64, Option<i64>, Option<i64>, bool) =
+        "insert into usage_events (org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags, pool_id, allowance_id, wallet) values",
         " on conflict (org_id, at, key) do nothing";
-    INSERT_TOLD: bulk (OrgId, Timestamp, Vec<u8>, Kind, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, i64, Option<i64>, Timestamp, Option<Vec<u8>>, i64, i64) =
-        "insert into usage_events (org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags) values",
+    INSERT_TOLD: bulk (OrgId, Timestamp, Vec<u8>, Kind, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, i64, i64, Option<i64>, Timestamp, Option<Vec<u8>>, i64, i64, Option<i64>, Option<i64>, bool) =
+        "insert into usage_events (org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags, pool_id, allowance_id, wallet) values",
         " on conflict (org_id, at, key) do nothing returning org_id, at, key";
-    DIGEST: (OrgId, Timestamp, Vec<u8>) => (i64,) = "select digest from usage_events where org_id = $1 and at = $2 and key = $3";
+    DIGEST: (OrgId, Timestamp, Vec<u8>) => (i64, bool) = "select digest, wallet from usage_events where org_id = $1 and at = $2 and key = $3";
     UNTIMED: (OrgId, Vec<u8>) => (Timestamp,) = "select at from usage_untimed where org_id = $1 and key = $2";
     INSERT_UNTIMED: bulk (OrgId, Vec<u8>, Timestamp) = "insert into usage_untimed (org_id, key, at) values", "";
     NAMES: (OrgId) => (i64, String) = "select id, name from usage_names where org_id = $1";
     INSERT_NAMES: bulk (OrgId, i64, String) = "insert into usage_names (org_id, id, name) values", "";
-    ADD_DAYS: bulk (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64) =
-        "insert into usage_days (start, org_id, scope, scope_id, booked, occurred, quantity, events) values",
-        " on conflict (start, org_id, scope, scope_id) do update set booked = usage_days.booked + excluded.booked, occurred = usage_days.occurred + excluded.occurred, quantity = usage_days.quantity + excluded.quantity, events = usage_days.events + excluded.events";
-    ADD_MONTHS: bulk (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64) =
-        "insert into usage_months (start, org_id, scope, scope_id, booked, occurred, quantity, events) values",
-        " on conflict (start, org_id, scope, scope_id) do update set booked = usage_months.booked + excluded.booked, occurred = usage_months.occurred + excluded.occurred, quantity = usage_months.quantity + excluded.quantity, events = usage_months.events + excluded.events";
+    ADD_DAYS: bulk (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64, i64) =
+        "insert into usage_days (start, org_id, scope, scope_id, booked, occurred, quantity, events, cost) values",
+        " on conflict (start, org_id, scope, scope_id) do update set booked = usage_days.booked + excluded.booked, occurred = usage_days.occurred + excluded.occurred, quantity = usage_days.quantity + excluded.quantity, events = usage_days.events + excluded.events, cost = usage_days.cost + excluded.cost";
+    ADD_MONTHS: bulk (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64, i64) =
+        "insert into usage_months (start, org_id, scope, scope_id, booked, occurred, quantity, events, cost) values",
+        " on conflict (start, org_id, scope, scope_id) do update set booked = usage_months.booked + excluded.booked, occurred = usage_months.occurred + excluded.occurred, quantity = usage_months.quantity + excluded.quantity, events = usage_months.events + excluded.events, cost = usage_months.cost + excluded.cost";
     ADD_ACTIVITIES: bulk (Timestamp, OrgId, i64, i64, i64, i64, i64) =
         "insert into usage_activities (start, org_id, member_id, activity, amount, quantity, events) values",
         " on conflict (start, org_id, member_id, activity) do update set amount = usage_activities.amount + excluded.amount, quantity = usage_activities.quantity + excluded.quantity, events = usage_activities.events + excluded.events";
@@ -161,12 +172,12 @@ sql! {
         "select cast(coalesce(sum(booked), 0) as bigint) from usage_months where org_id = $1 and scope = $2 and scope_id = $3";
     LATEST: () => (Timestamp,) = "select start from usage_days order by start desc limit 1";
     EVENTS: (OrgId, Timestamp, Vec<u8>, i64) => Event =
-        "select org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags
+        "select org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags, pool_id, allowance_id, wallet
          from usage_events where org_id = $1 and (at, key) > ($2, $3) order by at, key limit $4";
     DAYS: (Timestamp, OrgId, Scope, i64, i64) => SumRow =
-        "select start, org_id, scope, scope_id, booked, occurred, quantity, events from usage_days where (start, org_id, scope, scope_id) > ($1, $2, $3, $4) order by start, org_id, scope, scope_id limit $5";
+        "select start, org_id, scope, scope_id, booked, occurred, quantity, events, cost from usage_days where (start, org_id, scope, scope_id) > ($1, $2, $3, $4) order by start, org_id, scope, scope_id limit $5";
     MONTHS: (Timestamp, OrgId, Scope, i64, i64) => SumRow =
-        "select start, org_id, scope, scope_id, booked, occurred, quantity, events from usage_months where (start, org_id, scope, scope_id) > ($1, $2, $3, $4) order by start, org_id, scope, scope_id limit $5";
+        "select start, org_id, scope, scope_id, booked, occurred, quantity, events, cost from usage_months where (start, org_id, scope, scope_id) > ($1, $2, $3, $4) order by start, org_id, scope, scope_id limit $5";
     ACTIVITIES: (Timestamp, OrgId, i64, i64, i64) => DoingRow =
         "select start, org_id, member_id, activity, amount, quantity, events from usage_activities where (start, org_id, member_id, activity) > ($1, $2, $3, $4) order by start, org_id, member_id, activity limit $5";
     DELETE_DAY: (Timestamp, OrgId, Scope, i64) => () = "delete from usage_days where start = $1 and org_id = $2 and scope = $3 and scope_id = $4";
@@ -197,6 +208,9 @@ fn row(event: Event) -> EventRow {
         event.reservation,
         event.digest,
         event.flags,
+        event.pool_id,
+        event.allowance_id,
+        event.wallet,
     )
 }
 
@@ -209,9 +223,14 @@ pub(super) async fn insert_told(tx: &mut Tx, events: impl IntoIterator<Item = Ev
     tx.many_returning(INSERT_TOLD, events.into_iter().map(row).collect())
         .await
 }
-/// The digest of an event, if it is there.
-pub(super) async fn find_digest(db: &mut impl Read, org: OrgId, at: Timestamp, key: Key) -> Result<Option<i64>> {
-    Ok(db.opt(DIGEST, (org, at, key)).await?.map(|row| row.0))
+/// The digest of an event and whether a wallet paid for it, if it is there.
+pub(super) async fn find_digest(
+    db: &mut impl Read,
+    org: OrgId,
+    at: Timestamp,
+    key: Key,
+) -> Result<Option<(i64, bool)>> {
+    db.opt(DIGEST, (org, at, key)).await
 }
 /// When an event without a time came first.
 pub(super) async fn find_untimed(db: &mut impl Read, org: OrgId, key: Key) -> Result<Option<Timestamp>> {
@@ -229,7 +248,7 @@ pub(super) async fn insert_names(tx: &mut Tx, rows: Vec<(OrgId, i64, String)>) -
     Ok(())
 }
 
-fn sum_row((place, sum): (Place, Sum)) -> (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64) {
+fn sum_row((place, sum): (Place, Sum)) -> (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64, i64) {
     (
         place.start,
         place.org,
@@ -239,6 +258,7 @@ fn sum_row((place, sum): (Place, Sum)) -> (Timestamp, OrgId, Scope, i64, i64, i6
         sum.occurred,
         sum.quantity,
         sum.events,
+        sum.cost,
     )
 }
 

@@ -46,6 +46,7 @@ fn plan(account: Account, caps: &[(Scope, i64, Window, i64)]) -> Plan {
         account,
         org: Arc::new(OrgPlan::at(ORG, settings(), NOW)),
         policies: policies.collect(),
+        wallet: None,
     }
 }
 
@@ -224,6 +225,7 @@ proptest! {
                         expires_at: NOW,
                         state: Stand::Open,
                         over_soft: false,
+                        wallet: 0,
                         asked_as: None,
                     };
                     shard.open(id, reservation, now);
@@ -276,5 +278,91 @@ proptest! {
         }
         shard.tick(now + Duration::from_secs(61));
         prop_assert_eq!(shard.held(ORG), 0, "every reservation ends by itself");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// R-LIM-14: whatever callers do, in whatever order, a wallet pays and holds no more than is in it, the member's limit no more than it
+    /// allows but for what was settled above its reservation, and everything counts for the organization.
+    #[test]
+    fn a_wallet_follows_every_history(acts in prop::collection::vec(act(), 1..80)) {
+        const WALLET: i64 = 60;
+        let now = std::time::Instant::now();
+        let mut shard = Shard::new(now);
+        let caps = [(Scope::Member, BEN.raw(), Window::Day, 50), (Scope::Organization, 1, Window::Month, 400)];
+        let wallet = plan(Account::member(ORG, BEN), &[(Scope::Wallet, BEN.raw(), Window::Total, WALLET)]).policies.pop();
+        let plan = Plan { wallet, ..plan(Account::member(ORG, BEN), &caps) };
+        if let Err(counters::Need::Load(list)) = shard.figures(&plan, now) {
+            let (_, loading) = tokio::sync::watch::channel(counters::Loaded::Waiting);
+            let since = shard.make(&list, &plan.org.bucket, &loading, now);
+            for (subject, window) in &list {
+                shard.load(*subject, *window, since, Some(0));
+            }
+        }
+        let mut open: Vec<ReservationId> = Vec::new();
+        let mut waiting: Vec<(ReservationId, Account, i64, u64)> = Vec::new();
+        let (mut booked, mut excess) = (0, 0);
+        for act in acts {
+            match act {
+                Act::Reserve(_, amount) => {
+                    let figures = shard.figures(&plan, now).expect("loaded");
+                    let Ok(pays) = plan.pays(&figures, amount) else { continue };
+                    prop_assert_eq!(pays == Pays::Wallet, !figures[0].has_room(&plan.policies[0], amount));
+                    let id = ReservationId::new(NOW);
+                    let reservation = reservations::Reservation {
+                        account: plan.account.paid(pays),
+                        amount,
+                        holds: amount,
+                        admitted_at: NOW,
+                        bucket: plan.org.bucket,
+                        deadline: now + Duration::from_secs(60),
+                        expires_at: NOW,
+                        state: Stand::Open,
+                        over_soft: false,
+                        wallet: WALLET,
+                        asked_as: None,
+                    };
+                    shard.open(id, reservation, now);
+                    open.push(id);
+                }
+                Act::Settle(which, amount) if !open.is_empty() => {
+                    let id = open.remove(which % open.len());
+                    let found = shard.reservations[&id].clone();
+                    let account = shard.settles(&found, amount);
+                    if !account.by_wallet {
+                        excess += if found.account.by_wallet { amount } else { (amount - found.amount).max(0) };
+                    }
+                    let seq = shard.book(&account, &plan.org.bucket, amount, now).expect("small sums");
+                    let is_turned = account.by_wallet == found.account.by_wallet;
+                    shard.settling(id, if is_turned { amount } else { 0 }, now);
+                    booked += amount;
+                    waiting.push((id, account, amount, seq));
+                }
+                Act::Release(which) if !open.is_empty() => {
+                    let id = open.remove(which % open.len());
+                    shard.end(id);
+                }
+                Act::Commit(which) if !waiting.is_empty() => {
+                    let (id, ..) = waiting.remove(which % waiting.len());
+                    shard.end(id);
+                }
+                Act::Fail(which) if !waiting.is_empty() => {
+                    let (id, account, amount, seq) = waiting.remove(which % waiting.len());
+                    shard.take_back(&account, &plan.org.bucket, amount, seq);
+                    shard.reopen(id, now);
+                    booked -= amount;
+                    open.push(id);
+                }
+                _ => {}
+            }
+            let figures = shard.figures(&plan, now).expect("loaded");
+            let [member, organization, wallet] = figures[..] else { panic!("three figures") };
+            prop_assert!(wallet.spent + wallet.reserved <= WALLET, "{wallet:?}");
+            prop_assert!(member.spent + member.reserved <= 50 + excess, "{member:?} with {excess}");
+            prop_assert_eq!(organization.spent, booked);
+            prop_assert_eq!(member.spent + wallet.spent, booked);
+        }
     }
 }

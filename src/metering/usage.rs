@@ -53,7 +53,7 @@ pub struct Usage {
     pub amount: i64,
     /// How many units of whatever it counts, in millionths.
     pub quantity: i64,
-    /// The price of a unit at the time, in micro-credits.
+    /// The price of a credit at the time, in millionths of the pool's currency; without it, the pool's own.
     pub unit_price: Option<i64>,
     /// When it happened; without it the id's time counts, or else the first arrival.
     pub at: Option<Timestamp>,

@@ -16,6 +16,7 @@ use crate::{
     access,
     audit::{self, Action, Actor, Entry, Object},
     clock::Timestamp,
+    credits::{self, verify::Spent},
     db::{Db, Tx},
     error::Result,
     ids::OrgId,
@@ -38,6 +39,8 @@ pub struct Report {
     pub wrong: u64,
     /// The first of them in words.
     pub faults: Vec<String>,
+    /// What is wrong with credit pools, in words (I-21).
+    pub pools: Vec<String>,
 }
 
 /// A sum that is stored and what it should be; none where there should be none, or where there is none.
@@ -101,6 +104,21 @@ async fn compare(tx: &mut Tx) -> Result<(Report, Differences)> {
         report.events += sum_up(tx, org, &settings, &mut right).await?;
         names.insert(org, name);
     }
+    let mut spent = Spent::default();
+    for (place, sum) in &right.months {
+        match place.scope {
+            Scope::Pool => *spent.pools.entry(place.id).or_default() += sum.booked,
+            Scope::Allowance => *spent.allowances.entry(place.id).or_default() += sum.booked,
+            _ => {}
+        }
+    }
+    let name = |org: OrgId| {
+        let known = names.get(&org);
+        known
+            .cloned()
+            .unwrap_or_else(|| "an organization that is gone".to_owned())
+    };
+    report.pools = credits::verify::verify(tx, &spent, name).await?;
     let mut wrong = Differences::default();
     for by_month in [false, true] {
         let sums = if by_month { &mut right.months } else { &mut right.days };
@@ -126,6 +144,7 @@ async fn compare(tx: &mut Tx) -> Result<(Report, Differences)> {
                     occurred: row.occurred,
                     quantity: row.quantity,
                     events: row.events,
+                    cost: row.cost,
                 };
                 report.sums += 1;
                 compare_one(sums, found, after, stored);
@@ -217,8 +236,8 @@ fn tell(wrong: &Differences, names: &HashMap<OrgId, String>) -> Vec<String> {
             || "nothing".to_owned(),
             |sum| {
                 format!(
-                    "booked {}, used {}, quantity {}, events {}",
-                    sum.booked, sum.occurred, sum.quantity, sum.events
+                    "booked {}, used {}, quantity {}, events {}, cost {}",
+                    sum.booked, sum.occurred, sum.quantity, sum.events, sum.cost
                 )
             },
         )

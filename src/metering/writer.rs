@@ -378,8 +378,8 @@ impl Writer {
             for place in &firsts {
                 let (org, at, key) = ident(*place);
                 if !new.contains(&(org, at, key.to_vec())) {
-                    let digest = store::find_digest(tx, org, at, key).await?;
-                    digests.insert(*place, digest.unwrap_or_default());
+                    let found = store::find_digest(tx, org, at, key).await?;
+                    digests.insert(*place, found.map_or(0, |(digest, _)| digest));
                 }
             }
         } else if store::insert(tx, events.iter().cloned()).await? != events.len() as u64 {
@@ -421,11 +421,16 @@ impl Writer {
             flow: self.names.find(tx, account.org, usage.flow.as_ref()).await?,
             amount: usage.amount,
             quantity: usage.quantity,
-            unit_price: usage.unit_price,
+            unit_price: usage
+                .unit_price
+                .or(if account.by_wallet { None } else { account.price }),
             booked_at: booking.booked_at,
             reservation: booking.reservation.map(|id| id.bytes().to_vec()),
             digest: booking.digest,
             flags: booking.flags,
+            pool_id: account.pool.filter(|_| !account.by_wallet).map(|id| id.raw()),
+            allowance_id: account.allowance.filter(|_| !account.by_wallet),
+            wallet: account.by_wallet,
         })
     }
 }

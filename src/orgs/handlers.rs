@@ -138,6 +138,7 @@ pub async fn policies(app: Data<App>, by: Can<SettingsRead>, ctx: Ctx) -> Result
     let groups = policies::all(&mut db, &org, &app.settings).await?;
     let may_edit = |section: &str| match section {
         "subscription" => by.may(Permission::BillingManage),
+        "wallets" => by.may(Permission::LimitDefault),
         _ => by.may(Permission::OrgSettings),
     };
     page(&Policies {

@@ -10,6 +10,7 @@ use crate::{
     app::Settings,
     auth::password,
     config::{default_of, default_time},
+    credits::wallet,
     db::Read,
     error::Result,
     keys::rules,
@@ -72,6 +73,15 @@ pub async fn all(db: &mut impl Read, org: &Org, installation: &Settings) -> Resu
             policies: keys(&rules::find(db, org.id).await?),
         },
         Group {
+            title: "Credits",
+            policies: vec![own(
+                "Personal wallets",
+                pays(wallet::settings(db, org.id).await?.0),
+                pays(false),
+                "wallets",
+            )],
+        },
+        Group {
             title: "Seats",
             policies: vec![Policy {
                 title: "People who may act at once",
@@ -115,6 +125,15 @@ fn own(title: &'static str, value: String, default: String, section: &'static st
         default,
         source: Source::Organization(section),
     }
+}
+
+fn pays(is_on: bool) -> String {
+    if is_on {
+        "Pay when members’ own limits have no room"
+    } else {
+        "Off"
+    }
+    .to_owned()
 }
 
 fn keys(rules: &rules::Rules) -> Vec<Policy> {

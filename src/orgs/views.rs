@@ -132,7 +132,9 @@ pub fn policy_groups(groups: &[Group], settings: &str, may_edit: impl Fn(&str) -
             Source::Muster => "Muster".to_owned(),
         },
         href: match policy.source {
-            Source::Organization(section) if may_edit(section) => Some(format!("{settings}#{section}")),
+            Source::Organization(section) if !may_edit(section) => None,
+            Source::Organization("wallets") => Some(settings.replace("/settings", "/credits/wallets")),
+            Source::Organization(section) => Some(format!("{settings}#{section}")),
             _ => None,
         },
     };

@@ -49,6 +49,7 @@ pub fn sections(hosts: &[HostPermission], chosen: &Permissions, shown: impl Fn(&
         .map(|heading| {
             let mut items: Vec<Item> = Permission::ALL
                 .iter()
+                .filter(|one| one.is_for_organizations())
                 .filter(|one| one.heading() == heading && shown(&[**one].into_iter().collect()))
                 .map(|one| Item {
                     key: one.key().to_owned(),

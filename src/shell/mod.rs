@@ -108,6 +108,7 @@ pub(crate) fn org_around<P: Right>(
             None,
         ),
         (Tab::Limits, "/limits", by.may(Permission::LimitDecide), None),
+        (Tab::Credits, "/credits", by.may(Permission::PoolRead), None),
         (Tab::Roles, "/roles", by.may(Permission::RoleRead), None),
         (Tab::Settings, "/settings", by.may(Permission::SettingsRead), None),
         (Tab::Audit, "/audit", by.may(Permission::AuditRead), None),

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     access::{Can, Permission},
     clock::Timestamp,
+    credits,
     db::Read,
     error::Result,
     ids::{GroupId, MemberId, OrgId},
@@ -236,7 +237,16 @@ pub async fn shares(db: &mut impl Read, org: OrgId, figures: &Figures, scope: Sc
         Some(month) => store::of_month(db, month, org, scope, ROWS).await?,
         None => store::of_days(db, org, scope, &figures.period.starts(), ROWS).await?,
     };
-    named(db, org, scope, sums, (figures.total, figures.events), rest).await
+    let mut shares = named(db, org, scope, sums, (figures.total, figures.events), rest).await?;
+    if scope == Scope::Pool && !shares.is_empty() {
+        let costs = credits::shown::costs_by_pool(db, org, figures.period.month, &figures.period.starts()).await?;
+        for share in &mut shares {
+            if let Some(cost) = share.id.and_then(|id| costs.get(&id)) {
+                share.name = format!("{}: {cost}", share.name);
+            }
+        }
+    }
+    Ok(shares)
 }
 
 /// What a member's billing period is made of, by activity.

@@ -5,7 +5,7 @@ use crate::{
     access::{Can, Permission},
     db::Read,
     error::Result,
-    ids::{GroupId, KeyId, MemberId, OrgId, ServiceId},
+    ids::{GroupId, KeyId, MemberId, OrgId, PoolId, ServiceId},
     metering::Scope,
 };
 
@@ -38,7 +38,7 @@ const fn all(scope: Scope, id: &'static str, title: &'static str, rest: &'static
     }
 }
 
-const OF_ORG: [Grouping; 7] = [
+const OF_ORG: [Grouping; 8] = [
     all(
         Scope::Group,
         "by-group",
@@ -50,6 +50,12 @@ const OF_ORG: [Grouping; 7] = [
         "by-member",
         "Members who use most",
         "Other members, and services",
+    ),
+    all(
+        Scope::Pool,
+        "by-pool",
+        "By credit pool",
+        "Without a credit pool, and paid by wallets",
     ),
     all(Scope::Activity, "by-activity", "By activity type", "Other activities"),
     all(Scope::Key, "by-key", "By API key", "Other keys, and without a key"),
@@ -102,6 +108,7 @@ impl Grouping {
         let rest = match self.of {
             Of::All(Scope::Group, _) => format!("/groups/{}", GroupId::from_raw(id)),
             Of::All(Scope::Member, _) => format!("/members/{}/usage", MemberId::from_raw(id)),
+            Of::All(Scope::Pool, _) if by.may(Permission::PoolRead) => format!("/credits/{}", PoolId::from_raw(id)),
             Of::All(Scope::Key, _) if manages_keys => format!("/keys/{}", KeyId::from_raw(id)),
             Of::All(Scope::ServiceAccount, _) if manages_keys => format!("/keys/services/{}", ServiceId::from_raw(id)),
             Of::OwnKeys(_) => format!("/keys/own/{}", KeyId::from_raw(id)),

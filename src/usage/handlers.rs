@@ -21,6 +21,7 @@ use crate::{
     },
     app::App,
     audit::Object,
+    credits,
     db::Read,
     error::{Error, Result},
     gate::{Principal, Who},
@@ -94,6 +95,18 @@ pub async fn index(app: Data<App>, by: Can<UsageRead>, ctx: Ctx, asked: Query<As
         figures::pool(db, org.id, None, now).await?,
         by.zone(),
     );
+    let costs = match found.period.month {
+        Some(month) => credits::shown::costs(db, org.id, month).await?,
+        None => credits::shown::costs_of_days(db, org.id, &found.period.starts()).await?,
+    };
+    if !costs.is_empty() {
+        figures_of.push(super::views::Stat {
+            label: "Cost".to_owned(),
+            figure: costs.join(" + "),
+            detail: "at the prices of credit pools then".to_owned(),
+            meter: None,
+        });
+    }
     if let Some(count) = figures::spenders(db, org.id, &found).await? {
         let people = super::views::Stat {
             label: "Members who used something".to_owned(),
@@ -183,6 +196,11 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
             .iter()
             .map(|state| LimitRow::of(state, settings.unit, by.zone(), now))
             .collect(),
+        wallet: if about.is_own || by.may(Permission::PoolRead) {
+            credits::shown::wallet_of(db, by, about.member, &settings).await?
+        } else {
+            None
+        },
         request_href: about.is_own.then(|| by.path("/limits/request")),
         zone: by.zone().name().to_owned(),
         days: Days::new(&found, settings.unit, settings.zone(), Size::Page, now),

@@ -176,6 +176,10 @@ sql! {
         sqlite "select id, name from api_keys where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
         postgres "select id, name from api_keys where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
     };
+    POOLS: (OrgId, String) => Named = {
+        sqlite "select id, name from credit_pools where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
+        postgres "select id, name from credit_pools where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
     OWN_KEYS: (OrgId, i64) => Named = "select id, name from api_keys where org_id = $1 and member_id = $2 order by id limit 200";
 }
 
@@ -258,7 +262,8 @@ pub(super) async fn names(db: &mut impl Read, org: OrgId, scope: Scope, ids: Str
         Scope::Group => GROUPS,
         Scope::ServiceAccount => SERVICES,
         Scope::Key => KEYS,
-        Scope::Organization | Scope::Activity | Scope::App | Scope::Flow => WORDS,
+        Scope::Pool => POOLS,
+        Scope::Organization | Scope::Activity | Scope::App | Scope::Flow | Scope::Wallet | Scope::Allowance => WORDS,
     };
     db.all(statement, (org, ids)).await
 }

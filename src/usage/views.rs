@@ -8,6 +8,7 @@ use super::{
     period::Choice,
     store::Spender,
 };
+pub use crate::limits::amount::words;
 use crate::{
     access::Can,
     clock::{Timestamp, Zone},
@@ -23,29 +24,13 @@ use crate::{
     },
 };
 
-/// An amount in words; what is worth a hundredth of a unit or more is rounded to hundredths.
-pub fn words(micros: i64, unit: Unit) -> String {
-    let text = rounded(micros).show(unit);
-    if micros < 0 { format!("\u{2212}{text}") } else { text }
-}
-
 /// The same in a column whose head says that it counts in credits.
 pub fn in_column(micros: i64, unit: Unit) -> String {
     match unit {
-        Unit::Credit if micros < 0 => format!("\u{2212}{}", rounded(micros).plain(unit)),
-        Unit::Credit => rounded(micros).plain(unit),
+        Unit::Credit if micros < 0 => format!("\u{2212}{}", Amount::rounded(micros).plain(unit)),
+        Unit::Credit => Amount::rounded(micros).plain(unit),
         Unit::Currency(_) => words(micros, unit),
     }
-}
-
-fn rounded(micros: i64) -> Amount {
-    let size = micros.saturating_abs();
-    let rounded = if size >= 10_000 {
-        size.saturating_add(5_000) / 10_000 * 10_000
-    } else {
-        size
-    };
-    Amount::from_micros(rounded).unwrap_or(Amount::ZERO)
 }
 
 /// One figure of the strip above a page.
@@ -283,8 +268,13 @@ impl LimitRow {
         };
         let used = format!("{} of {}", words(state.spent, unit), words(whole, unit));
         let left = words(state.remaining, unit);
+        let title = match state.scope {
+            crate::metering::Scope::Wallet => "Wallet".to_owned(),
+            crate::metering::Scope::Pool => format!("Credit pool {}", state.source),
+            _ => format!("{window}{of_whom}"),
+        };
         Self {
-            title: format!("{window}{of_whom}"),
+            title,
             meter: Meter::of(
                 state.spent.saturating_add(state.reserved),
                 whole,
@@ -297,7 +287,11 @@ impl LimitRow {
             } else {
                 String::new()
             },
-            source: state.source.clone(),
+            source: match state.scope {
+                crate::metering::Scope::Wallet => "pays when your own limits have no room".to_owned(),
+                crate::metering::Scope::Pool => "shared by everyone who draws from it".to_owned(),
+                _ => state.source.clone(),
+            },
             reset_iso: state.reset_at.map_or_else(String::new, |at| iso(at.micros())),
             reset: state
                 .reset_at
@@ -306,7 +300,7 @@ impl LimitRow {
                 .reset_at
                 .map_or_else(String::new, |at| until(now.micros(), at.micros(), &zone.tz())),
             is_hard: state.enforcement == Enforcement::Hard,
-            is_over: state.remaining == 0,
+            is_over: state.remaining == 0 && state.scope != crate::metering::Scope::Wallet,
         }
     }
 }
@@ -433,6 +427,8 @@ pub struct OfMember {
     pub limits: Vec<LimitRow>,
     /// Where more is asked for; none where it cannot be.
     pub request_href: Option<String>,
+    /// The wallet; none where there is none, and for whom it is not shown.
+    pub wallet: Option<crate::credits::views::WalletPanel>,
     /// The zone in which resets are told.
     pub zone: String,
     /// The days.

@@ -102,6 +102,10 @@ impl FieldErrors {
         }
         errors
     }
+    /// The first fault.
+    pub fn first(&self) -> Option<(&'static str, &str)> {
+        self.0.first().map(|(field, message)| (*field, message.as_str()))
+    }
     /// Takes a domain refusal of one field; any other error is handed back.
     pub fn take(error: Error) -> Result<Self, Error> {
         match error {

@@ -150,6 +150,8 @@ pub enum Tab {
     Usage,
     /// Limits.
     Limits,
+    /// Credits.
+    Credits,
     /// Roles.
     Roles,
     /// Settings.
@@ -402,6 +404,7 @@ impl Tab {
             Self::Keys => "API Keys",
             Self::Usage => "Usage",
             Self::Limits => "Limits",
+            Self::Credits => "Credits",
             Self::Roles => "Roles",
             Self::Settings => "Settings",
             Self::Audit => "Audit log",

@@ -81,6 +81,8 @@ pub enum Target {
     Import,
     /// `{view}`, a saved view of the members table.
     View,
+    /// `{pool}`, a credit pool.
+    Pool,
     /// `{request}`, for a higher limit.
     LimitRequest,
     /// `{key}`, an API key.

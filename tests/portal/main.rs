@@ -17,6 +17,7 @@ mod authzen;
 mod boundaries;
 mod bulk;
 mod contest;
+mod credits;
 mod demo;
 mod enterprise;
 mod forward;

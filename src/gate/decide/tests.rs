@@ -81,7 +81,9 @@ fn caller() -> Caller {
                 policy(Scope::Member, Window::Day, 50, Enforcement::Hard),
                 policy(Scope::Organization, Window::Month, 900, Enforcement::Hard),
             ],
+            wallet: None,
         },
+        unlimited_in: None,
         contact: vec!["ann@acme.example".to_owned()],
         changes_at: NOW.plus(hours(1)),
     }
@@ -277,6 +279,74 @@ fn a_refusal_names_the_binding_limit_all_others_and_whom_to_ask() {
     assert_eq!(
         (member.spent, member.reserved, member.remaining),
         (49_000_000, 1_000_000, 0)
+    );
+}
+
+#[test]
+fn an_empty_credit_pool_and_one_that_gives_nothing_say_so() {
+    let mut caller = caller();
+    let detail = |caller: &Caller, spent: i64| {
+        let mut figures = vec![Figure::default(); caller.plan.policies.len()];
+        figures[0].spent = spent;
+        let verdict = decide(Some(caller), &ask(), &figures, NOW);
+        verdict.denial().expect("a refusal").detail.clone()
+    };
+    caller.plan.policies = vec![Policy {
+        source: "Production".to_owned(),
+        ..policy(Scope::Pool, Window::Total, 10, Enforcement::Hard)
+    }];
+    assert_eq!(caller.plan.policies[0].name(), "pool-total");
+    assert_eq!(
+        detail(&caller, 10_000_000),
+        "The credit pool Production is used up. Contact your organization administrator."
+    );
+    assert_eq!(
+        detail(&caller, 9_500_000),
+        "The credit pool Production has too little left for this. Contact your organization administrator."
+    );
+    caller.plan.policies = vec![policy(Scope::Member, Window::Month, 0, Enforcement::Hard)];
+    caller.unlimited_in = Some("Training".to_owned());
+    assert_eq!(
+        detail(&caller, 0),
+        "The credit pool Training gives credits by monthly limits, and you have none. Ask your organization administrator to set one."
+    );
+}
+
+/// R-LIM-14: the wallet pays where nothing but the member's own limits refuses, and covers the whole.
+#[test]
+fn a_wallet_pays_for_the_members_own_limits_alone() {
+    let mut caller = caller();
+    caller.plan.wallet = Some(Policy {
+        scope: Scope::Wallet,
+        ..policy(Scope::Wallet, Window::Total, 5, Enforcement::Hard)
+    });
+    let figure = |spent: i64| Figure { spent, reserved: 0 };
+    let verdict = |key: i64, member: i64, organization: i64, wallet: i64, cost: i64| {
+        let figures = [key, member, organization, wallet].map(|credits| figure(credits * 1_000_000));
+        let ask = Ask {
+            cost: cost * 1_000_000,
+            ..ask()
+        };
+        decide(Some(&caller), &ask, &figures, NOW)
+    };
+    assert!(verdict(0, 50, 0, 0, 5).is_by_wallet());
+    assert!(verdict(0, 0, 0, 0, 5).is_allowed() && !verdict(0, 0, 0, 0, 5).is_by_wallet());
+    for refused in [
+        verdict(0, 50, 0, 1, 5),
+        verdict(10, 50, 0, 0, 1),
+        verdict(0, 50, 900, 0, 1),
+        verdict(0, 50, 0, 5, 0),
+    ] {
+        assert!(!refused.is_allowed());
+    }
+    let short = verdict(0, 50, 0, 4, 5);
+    let denial = short.denial().expect("a refusal");
+    assert_eq!(denial.wallet().map(|wallet| wallet.remaining), Some(1_000_000));
+    assert_eq!(denial.members()["violated-policies"], json!(["member-daily"]));
+    let other = verdict(10, 50, 0, 0, 1);
+    assert!(
+        other.denial().expect("a refusal").wallet().is_none(),
+        "the key's limit refuses too"
     );
 }
 

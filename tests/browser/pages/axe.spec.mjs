@@ -304,6 +304,26 @@ test("keys: list, forms, one key, catalogue, services, own keys", async ({ me, p
   await visit(me, `${portal.url}/me/keys`, "my-keys");
 });
 
+test("credits: pools, their forms, a wallet", async ({ me, portal, accounts, signIn }) => {
+  await signIn(me, accounts.with("Enterprise Administrator"));
+  const organization = `${portal.url}/o/kestrel-robotics`;
+  await visit(me, `${organization}/credits`, "credits");
+  const pool = await me.page.getByRole("link", { name: "Platform", exact: true }).getAttribute("href");
+  const one = new URL(pool, organization).href;
+  await visit(me, one, "credit-pool");
+  await visit(me, `${one}/edit`, "credit-pool-edit");
+  await visit(me, `${one}/archive`, "credit-pool-archive");
+  await visit(me, `${organization}/credits/new`, "credit-pool-new");
+  await me.page.getByRole("form", { name: "Credit pool" }).evaluate((form) => (form.noValidate = true));
+  await me.hands.activate(me.page.getByRole("button", { name: "Make pool" }));
+  await expect(me.page.getByLabel("Name", { exact: true })).toHaveAttribute("aria-invalid", "true");
+  await inspect(me, "credit-pool-refused");
+  await visit(me, `${organization}/credits/wallets`, "wallets");
+  await me.page.goto(`${organization}/members?q=Farid`);
+  const member = await steps.member(me, "Farid Haddad").getByRole("link", { name: "Farid Haddad" }).getAttribute("href");
+  await visit(me, `${new URL(member, organization).href}/wallet`, "wallet");
+});
+
 test("limits: the page, the dialog, one group, one request", async ({ me, accounts, signIn }) => {
   const admin = accounts.with("Org Admin");
   await signIn(me, admin);

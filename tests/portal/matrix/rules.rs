@@ -25,7 +25,7 @@ pub enum Standing {
 }
 
 /// The product's permissions (MODEL section 2.5), written down a second time.
-pub const PERMITTED: [(Permission, &str); 35] = [
+pub const PERMITTED: [(Permission, &str); 37] = [
     (
         Permission::MemberRead,
         "viewer member developer manager administrator auditor billing enterprise",
@@ -45,6 +45,8 @@ pub const PERMITTED: [(Permission, &str); 35] = [
     (Permission::LimitSet, "administrator billing enterprise"),
     (Permission::LimitDefault, "administrator billing enterprise"),
     (Permission::LimitDecide, "manager administrator billing enterprise"),
+    (Permission::PoolRead, "manager administrator auditor billing enterprise"),
+    (Permission::PoolManage, "billing enterprise"),
     (
         Permission::LimitRequest,
         "viewer member developer manager administrator",

@@ -271,6 +271,35 @@ fn example(route: &Route) -> Option<Example> {
             B::Nothing,
             &[("parts", "50, 100"), ("spike_factor", "4"), ("version", "0")],
         ),
+        ("POST", "/o/{org}/credits") => (
+            B::Nothing,
+            &[
+                ("name", "Other {word}"),
+                ("credit_type", "GPU"),
+                ("currency", "EUR"),
+                ("price", "0.05"),
+                ("mode", "cap"),
+                ("is_limited", "1"),
+                ("grant", "500"),
+            ],
+        ),
+        ("POST", "/o/{org}/credits/wallets") => (B::Nothing, &[("is_on", "1"), ("version", "0")]),
+        ("POST", "/o/{org}/credits/{pool}") => (
+            B::Nothing,
+            &[("name", "{word} fund"), ("credit_type", "Other"), ("price", "2")],
+        ),
+        ("POST", "/o/{org}/credits/{pool}/grants") => (B::Nothing, &[("grant", "50"), ("note", "For May")]),
+        ("POST", "/o/{org}/credits/{pool}/adjustments") => (
+            B::Nothing,
+            &[("direction", "take"), ("amount", "5"), ("note", "A mistake")],
+        ),
+        ("POST", "/o/{org}/credits/{pool}/archive") => (B::Nothing, &[("confirm", "{word} fund")]),
+        ("POST", "/o/{org}/members/{member}/pool") => (B::Nothing, &[("pool", "{pool}")]),
+        ("POST", "/o/{org}/members/{member}/wallet/topups") => (B::Nothing, &[("amount", "5")]),
+        ("POST", "/o/{org}/members/{member}/wallet/adjustments") => (
+            B::Nothing,
+            &[("direction", "add"), ("amount", "5"), ("note", "A mistake")],
+        ),
         ("POST", "/o/{org}/limits/request") => (
             B::Limited,
             &[("window", "daily"), ("amount", "90"), ("reason", "A large order")],
@@ -288,6 +317,9 @@ fn example(route: &Route) -> Option<Example> {
         }
         ("POST", "/o/{org}/members/bulk/suspensions" | "/o/{org}/members/bulk/suspensions/check") => {
             (B::Nothing, &[("do", "deactivate"), ("member", "{member}")])
+        }
+        ("POST", "/o/{org}/members/bulk/pools" | "/o/{org}/members/bulk/pools/check") => {
+            (B::Nothing, &[("member", "{member}"), ("pool", "{pool}")])
         }
         ("POST", "/o/{org}/members/bulk/limits" | "/o/{org}/members/bulk/limits/check") => (
             B::Nothing,
@@ -434,7 +466,7 @@ fn example(route: &Route) -> Option<Example> {
 }
 
 /// Routes that are sent a form and record nothing, each with its reason.
-const UNRECORDED: [(&str, &str); 20] = [
+const UNRECORDED: [(&str, &str); 21] = [
     (
         "/o/{org}/imports",
         "it keeps a file for oneself for a day; importing it is recorded",
@@ -465,6 +497,7 @@ const UNRECORDED: [(&str, &str); 20] = [
     ("/o/{org}/members/bulk/roles/check", DRY),
     ("/o/{org}/members/bulk/suspensions/check", DRY),
     ("/o/{org}/members/bulk/limits/check", DRY),
+    ("/o/{org}/members/bulk/pools/check", DRY),
     ("/o/{org}/members/bulk/disablements/check", DRY),
     ("/o/{org}/members/bulk/removals/check", DRY),
     ("/o/{org}/keys/bulk/check", DRY),
@@ -760,6 +793,7 @@ async fn act(
                 "disablements" => "disable",
                 "removals" => "remove",
                 "limits" => "limit",
+                "pools" => "pool",
                 _ => "resend",
             };
             let subject = match kind {
@@ -801,6 +835,7 @@ async fn act(
         )
         .replace("{feature}", &site.feature)
         .replace("{service}", &site.service)
+        .replace("{pool}", &site.pool)
         .replace("{session}", &own)
         .replace("{notification}", &own)
         .replace("{mail}", &own)
@@ -821,6 +856,7 @@ async fn act(
             .replace("{role}", &site.role)
             .replace("{group}", &site.group.to_string())
             .replace("{key}", &site.key)
+            .replace("{pool}", &site.pool)
             .replace("{keeper}", &site.keeper)
             .replace("{code}", &code)
             .replace("{member}", &site.member)

@@ -11,10 +11,10 @@ use muster::{
         job::{Meant, Order},
     },
     clock::Timestamp,
-    groups,
+    credits, groups,
     ids::{
         BatchId, FeatureId, GroupId, ImportId, InvitationId, JobId, KeyId, LimitRequestId, MailId, MemberId,
-        NotificationId, RoleId, ServiceId, SessionId, UserId, ViewId,
+        NotificationId, PoolId, RoleId, ServiceId, SessionId, UserId, ViewId,
     },
     invitations::{self, Desk, Terms},
     keys,
@@ -72,6 +72,8 @@ pub struct Site {
     pub feature: String,
     /// A service account.
     pub service: String,
+    /// A credit pool.
+    pub pool: String,
     pub link: String,
     pub reset: String,
     /// The account of the ordinary member.
@@ -402,7 +404,10 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
     let job = job(portal, &org, "deactivate", &member.to_string(), false).await;
     let view = view(portal, &org, user, "member").await;
     let (key, feature, service) = key_things(portal, &org, group_id, word).await;
+    let pool = pool(portal, &org, word).await;
     let canaries = vec![
+        pool.clone(),
+        format!("{word} fund"),
         key.clone(),
         feature.clone(),
         service.clone(),
@@ -438,12 +443,36 @@ pub async fn site(portal: &Portal, name: &str, word: &str) -> Site {
         key,
         feature,
         service,
+        pool,
         link,
         reset,
         user,
         picture,
         canaries,
     }
+}
+
+/// A credit pool with a hundred credits; its id.
+async fn pool(portal: &Portal, org: &Org, word: &str) -> String {
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let can = inside::<permission::PoolManage>(&mut tx, portal.operator(), org.id)
+        .await
+        .expect("a proof");
+    let draft = credits::pool::Draft {
+        name: format!("{word} fund"),
+        credit_type: "Standard".to_owned(),
+        currency: "USD",
+        price: 20_000,
+        mode: credits::Mode::Cap,
+        is_limited: true,
+        is_default: false,
+        valid_until: None,
+    };
+    let id = credits::pool::create(&mut tx, &can, &draft, Amount::credits(100), portal.clock.now())
+        .await
+        .expect("a pool");
+    tx.commit().await.expect("a commit");
+    id.to_string()
 }
 
 /// A key of a group, a feature and a service account; their ids.
@@ -660,6 +689,11 @@ pub async fn job(portal: &Portal, org: &Org, kind: &str, subject: &str, done: bo
         }),
         ..bulk::Terms::default()
     };
+    let pools = credits::pool::list(&mut tx, org.id).await.expect("pools");
+    let terms = bulk::Terms {
+        pool: pools.first().map(|pool| pool.id),
+        ..terms
+    };
     let now = portal.clock.now();
     let order = Order {
         kind,
@@ -852,6 +886,10 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
         Target::Service => (
             "{service}",
             pick(&site.service, &other.service, ServiceId::from_raw(raw).to_string()),
+        ),
+        Target::Pool => (
+            "{pool}",
+            pick(&site.pool, &other.pool, PoolId::from_raw(raw).to_string()),
         ),
         Target::Import => {
             let own = caller
