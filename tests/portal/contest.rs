@@ -9,7 +9,7 @@ use muster::access::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Portal, raw, spawn};
+use crate::support::{Client, Portal, is_long, raw, spawn};
 
 const CREDIT: i64 = 1_000_000;
 /// Numbers of `limit_policies`.
@@ -90,8 +90,7 @@ async fn cve_c24_whatever_64_connections_ask_at_once_the_cap_holds() {
     let ann = portal.member(&org, Role::Administrator, "ann").await;
     let ben = portal.member(&org, Role::Developer, "ben").await;
     let cyd = portal.member(&org, Role::Developer, "cyd").await;
-    let is_long = std::env::var("MUSTER_LONG").is_ok_and(|value| value == "1");
-    let most = if is_long { 10_000 } else { 2_000 };
+    let most = if is_long() { 10_000 } else { 2_000 };
     // Ben's cap is met half way; Cyd's is met never, and neither is charged what the other spends.
     let cap = most as i64 * 2 + 1;
     let raw_id = |someone: &crate::support::Someone| someone.member.expect("a member").raw();
