@@ -657,7 +657,7 @@ async fn r_crd_10_what_was_not_used_comes_back() {
     // A membership that ends on its date gives back too, and one that is deactivated does not.
     let eve = s.portal.member(&s.org, Role::Developer, "eve").await;
     s.cap(&eve, "10", "").await;
-    Stage::booked(&s.used(&eve, "3", "1").await);
+    Stage::booked(&s.used(&eve, "eve", "1").await);
     assert_eq!((s.allowance(&eve).await, s.balance().await), (10, 26));
     let eves = eve.member.expect("eve").raw();
     raw(
