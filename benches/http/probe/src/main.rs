@@ -1,9 +1,10 @@
 //! The limit: what actix-web, askama and SQLite through sqlx can do when they do nothing else.
 //!
 //! `muster-probe --data FILE --members N [--listen ADDRESS]` fills FILE with one organization of N members, prints one line of JSON
-//! with its address and the token of a session, and serves `/empty`, `/page/memory` and `/page/sqlite`.
+//! with its address and the token of a session, and serves `/empty`, `/page/memory`, `/page/sqlite`, `/decide` and `/ingest`.
 
 mod data;
+mod gate;
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
@@ -182,7 +183,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listen = argument("--listen").unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let writer = open(&path, true).await?;
     data::fill(&writer, members).await?;
-    writer.close().await;
+    let gate = gate::mount(writer).await?;
     let db = open(&path, false).await?;
     let rows: Vec<Row> = sqlx::query_as(PAGE)
         .bind(data::ORGANIZATION)
@@ -196,7 +197,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         total: members,
     });
     let server = HttpServer::new(move || {
-        App::new().app_data(state.clone()).service(empty).service(
+        App::new().app_data(state.clone()).configure(gate.clone()).service(empty).service(
             // Compresses when it is asked to, and only then.
             web::scope("/page")
                 .wrap(Compress::default())
