@@ -24,6 +24,8 @@ use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
 
 use crate::error::Result;
 
+/// How many rows one statement inserts at most; a row has at most some thirty values, and PostgreSQL takes 65,535 of them.
+const LARGEST: usize = 512;
 /// How long a change waits for its turn to write.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -282,9 +284,10 @@ fn fate(error: &sqlx::Error) -> Fate {
     }
 }
 
-/// Four sizes, so that the statement caches hold four texts for each bulk insert; none when nothing is left.
+/// How many of so many rows the next statement inserts; none when nothing is left.
 fn chunk_size(left: usize) -> Option<usize> {
-    [500, 50, 5, 1].into_iter().find(|size| *size <= left)
+    // Powers of two: few statements insert any number of rows, and there are few enough texts of them to stay prepared.
+    (left > 0).then(|| (1 << left.ilog2()).min(LARGEST))
 }
 
 impl Db {

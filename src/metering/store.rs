@@ -152,7 +152,7 @@ sql! {
         " on conflict (org_id, at, key) do nothing returning org_id, at, key";
     DIGEST: (OrgId, Timestamp, Vec<u8>) => (i64, bool) = "select digest, wallet from usage_events where org_id = $1 and at = $2 and key = $3";
     UNTIMED: (OrgId, Vec<u8>) => (Timestamp,) = "select at from usage_untimed where org_id = $1 and key = $2";
-    INSERT_UNTIMED: bulk (OrgId, Vec<u8>, Timestamp) = "insert into usage_untimed (org_id, key, at) values", "";
+    INSERT_UNTIMED: bulk (OrgId, Vec<u8>, Timestamp) = "insert into usage_untimed (org_id, key, at) values", " on conflict (org_id, key) do nothing";
     NAMES: (OrgId) => (i64, String) = "select id, name from usage_names where org_id = $1";
     INSERT_NAMES: bulk (OrgId, i64, String) = "insert into usage_names (org_id, id, name) values", "";
     ADD_DAYS: bulk (Timestamp, OrgId, Scope, i64, i64, i64, i64, i64, i64) =
@@ -236,9 +236,9 @@ pub(super) async fn find_digest(
 pub(super) async fn find_untimed(db: &mut impl Read, org: OrgId, key: Key) -> Result<Option<Timestamp>> {
     Ok(db.opt(UNTIMED, (org, key)).await?.map(|row| row.0))
 }
-pub(super) async fn insert_untimed(tx: &mut Tx, rows: Vec<(OrgId, Vec<u8>, Timestamp)>) -> Result<()> {
-    tx.many(INSERT_UNTIMED, rows).await?;
-    Ok(())
+/// Notes when events without a time came; how many of them are new.
+pub(super) async fn insert_untimed(tx: &mut Tx, rows: Vec<(OrgId, Vec<u8>, Timestamp)>) -> Result<u64> {
+    tx.many(INSERT_UNTIMED, rows).await
 }
 pub(super) async fn list_names(db: &mut impl Read, org: OrgId) -> Result<Vec<(i64, String)>> {
     db.all(NAMES, (org,)).await

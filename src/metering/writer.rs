@@ -437,26 +437,24 @@ impl Writer {
 
 /// When each event happened: an event without a time has that of its first arrival.
 async fn times(tx: &mut Tx, items: &[Item]) -> Result<Vec<Timestamp>> {
-    let mut times = Vec::with_capacity(items.len());
-    let mut fresh: HashMap<(OrgId, Key), Timestamp> = HashMap::new();
-    for item in items {
-        let booking = &item.booking;
-        let ident = (booking.account.org, booking.key);
-        let at = if !booking.untimed {
-            booking.at
-        } else if let Some(at) = fresh.get(&ident) {
-            *at
-        } else if let Some(at) = store::find_untimed(tx, ident.0, ident.1).await? {
-            at
-        } else {
-            fresh.insert(ident, booking.at);
-            booking.at
-        };
-        times.push(at);
+    let ident = |booking: &Booking| (booking.account.org, booking.key);
+    let mut firsts: HashMap<(OrgId, Key), Timestamp> = HashMap::new();
+    for item in items.iter().filter(|item| item.booking.untimed) {
+        firsts.entry(ident(&item.booking)).or_insert(item.booking.at);
     }
-    let rows = fresh.into_iter().map(|((org, key), at)| (org, key.to_vec(), at));
-    store::insert_untimed(tx, rows.collect()).await?;
-    Ok(times)
+    let rows: Vec<_> = firsts
+        .iter()
+        .map(|((org, key), at)| (*org, key.to_vec(), *at))
+        .collect();
+    // Nearly always all of them are new, which one statement finds out for all.
+    if store::insert_untimed(tx, rows).await? != firsts.len() as u64 {
+        for ((org, key), at) in &mut firsts {
+            *at = store::find_untimed(tx, *org, *key).await?.unwrap_or(*at);
+        }
+    }
+    let time = |booking: &Booking| firsts.get(&ident(booking)).copied().unwrap_or(booking.at);
+    let at = |booking: &Booking| if booking.untimed { time(booking) } else { booking.at };
+    Ok(items.iter().map(|item| at(&item.booking)).collect())
 }
 
 /// What the database knows of counters: everything that stood before them in the queue, and nothing that stood behind.
