@@ -17,7 +17,7 @@ use actix_web::{
     App as Service, HttpServer,
     cookie::{Cookie, Key, SameSite},
     middleware::from_fn,
-    web::{Data, PayloadConfig},
+    web::{Data, PayloadConfig, scope},
 };
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
@@ -309,16 +309,19 @@ pub fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Running> {
             .session_lifecycle(BrowserSession::default().state_ttl_extension_policy(TtlExtensionPolicy::OnEveryRequest))
             .build();
         // The last wrap runs first: trace, then session, then errors, then guard.
-        Service::new()
-            .app_data(data.clone())
+        let pages = scope("")
             .wrap(from_fn(members::presence::note))
-            // The guard has read the body within the route's own limit.
-            .app_data(PayloadConfig::new(usize::MAX))
             .wrap(from_fn(middleware::guard))
             .wrap(from_fn(middleware::errors))
             .wrap(session)
             .wrap(from_fn(middleware::trace))
-            .configure(|config| data.table.mount(config))
+            .configure(|config| data.table.mount(config));
+        Service::new()
+            .app_data(data.clone())
+            // Bodies are read within the route's own limit before a handler asks for them.
+            .app_data(PayloadConfig::new(usize::MAX))
+            .configure(|config| data.table.mount_for_machines(config, settings.session_cookie()))
+            .service(pages)
     })
     .workers(workers)
     .client_request_timeout(Duration::from_secs(5))

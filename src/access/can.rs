@@ -18,7 +18,11 @@ use crate::{
     error::{Error, Result},
     ids::{MemberId, OrgId, SessionId, UserId},
     record,
-    web::{list, locale::Locale, request::Trace},
+    web::{
+        list,
+        locale::Locale,
+        request::{Matched, Trace},
+    },
 };
 
 /// Whoever is signed in.
@@ -609,7 +613,7 @@ fn ended_access(stop: Stop, org: &OrgRef) -> String {
 
 /// Records a refusal; a failure to record does not turn the refusal into a success.
 pub(super) async fn deny(app: &App, actor: &Actor, org: Option<OrgId>, req: &HttpRequest, why: &str, now: Timestamp) {
-    let route = format!("{} {}", req.method(), req.match_pattern().unwrap_or_default());
+    let route = format!("{} {}", req.method(), Matched::of(req).unwrap_or_default());
     let detail = serde_json::json!({ "missing": why, "route": route });
     let entry = Entry::denied(Action::AccessDenied, Object::new("route", 0, route), detail);
     let written = async {

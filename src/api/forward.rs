@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _,
-    http::{StatusCode, header::HeaderName},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
     web::{Data, Path, Query},
 };
 use serde::Deserialize;
@@ -20,8 +23,7 @@ use crate::{
     access::Person,
     app::App,
     error::Error,
-    gate::{Ask, Denial, Granted, Holder, Principal, Verdict, Who},
-    ids::{GroupId, KeyId, ServiceId},
+    gate::{Ask, Denial, Granted, Holder, Verdict, Who, list},
     metering::{Hold, ReservationId},
     web::request::Trace,
 };
@@ -37,6 +39,21 @@ pub const IDENTITY: [&str; 8] = [
     "x-muster-features",
     "x-muster-reservation",
 ];
+/// The same as names of headers.
+const NAMES: [HeaderName; 8] = {
+    let [org, user, email, groups, roles, key, features, reservation] = IDENTITY;
+    [
+        HeaderName::from_static(org),
+        HeaderName::from_static(user),
+        HeaderName::from_static(email),
+        HeaderName::from_static(groups),
+        HeaderName::from_static(roles),
+        HeaderName::from_static(key),
+        HeaderName::from_static(features),
+        HeaderName::from_static(reservation),
+    ]
+};
+const EMPTY: HeaderValue = HeaderValue::from_static("");
 /// What is needed when the proxy's configuration names no permission.
 const PERMISSION: &str = "api.call";
 /// How long a reservation of a proxy lasts when nothing is said, in seconds.
@@ -75,84 +92,61 @@ impl Asker {
             Self::Person(visitor) => &visitor.org.slug,
         }
     }
-    fn identity(&self, reservation: Option<ReservationId>) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Key(holder) => identity(holder, reservation),
-            Self::Person(visitor) => identity_of(visitor, reservation),
-        }
+    /// What the headers of [`IDENTITY`] say of them.
+    fn identity(&self, reservation: Option<ReservationId>) -> [HeaderValue; 8] {
+        let reservation = reservation.map(|id| id.to_string()).unwrap_or_default();
+        let values: [&str; 8] = match self {
+            Self::Key(holder) => {
+                let (bearer, names) = (&holder.bearer, holder.names());
+                let owner = bearer.owner.as_ref();
+                [
+                    &bearer.slug,
+                    &names.principal,
+                    owner.map_or("", |owner| &owner.email),
+                    &names.groups,
+                    owner.map_or("", |owner| owner.role.key()),
+                    &names.key,
+                    &names.features,
+                    &reservation,
+                ]
+            }
+            Self::Person(visitor) => [
+                &visitor.org.slug,
+                &visitor.member.to_string(),
+                &visitor.email,
+                &list(visitor.groups.iter()),
+                visitor.role.map_or("", |role| role.key()),
+                "",
+                "",
+                &reservation,
+            ],
+        };
+        // What no header can carry is not said; nothing here holds such characters.
+        values.map(|value| HeaderValue::from_str(value).unwrap_or_else(|_| EMPTY))
     }
 }
 
 /// What a proxy is told.
 struct Told {
     outcome: Result<Verdict, Fault>,
-    identity: Vec<(&'static str, String)>,
     asker: Option<Asker>,
+    held: Option<ReservationId>,
 }
 
-fn list(ids: impl Iterator<Item = GroupId>) -> String {
-    ids.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
-}
-
-fn identity_of(visitor: &Visitor, reservation: Option<ReservationId>) -> Vec<(&'static str, String)> {
-    let values = [
-        visitor.org.slug.clone(),
-        visitor.member.to_string(),
-        visitor.email.clone(),
-        list(visitor.groups.iter().copied()),
-        visitor.role.map_or_else(String::new, |role| role.key().to_owned()),
-        String::new(),
-        String::new(),
-        reservation.map(|id| id.to_string()).unwrap_or_default(),
-    ];
-    IDENTITY.into_iter().zip(values).collect()
-}
-
-fn identity(holder: &Holder, reservation: Option<ReservationId>) -> Vec<(&'static str, String)> {
-    let bearer = &holder.bearer;
-    let user = match holder.principal {
-        Principal::Member(member) => member.to_string(),
-        Principal::ServiceAccount(id) => ServiceId::from_raw(id).to_string(),
-        Principal::Group(group) => group.to_string(),
-    };
-    let features: Vec<String> = holder
-        .features()
-        .into_iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let values = [
-        bearer.slug.clone(),
-        user,
-        bearer
-            .owner
-            .as_ref()
-            .map(|owner| owner.email.clone())
-            .unwrap_or_default(),
-        list(bearer.group.iter().chain(&bearer.groups).copied()),
-        bearer
-            .owner
-            .as_ref()
-            .map(|owner| owner.role.key().to_owned())
-            .unwrap_or_default(),
-        KeyId::from_raw(holder.facts.id).to_string(),
-        features.join(","),
-        reservation.map(|id| id.to_string()).unwrap_or_default(),
-    ];
-    IDENTITY.into_iter().zip(values).collect()
+impl Told {
+    /// The value of each header of [`IDENTITY`]; all are empty unless somebody is let in.
+    fn identity(&self) -> [HeaderValue; 8] {
+        match (&self.outcome, &self.asker) {
+            (Ok(Verdict::Allow { .. }), Some(asker)) => asker.identity(self.held),
+            _ => [EMPTY; 8],
+        }
+    }
 }
 
 async fn decide(app: &App, req: &HttpRequest, options: Options) -> Told {
     let (mut asker, mut held) = (None, None);
     let outcome = ask(app, req, options, (&mut asker, &mut held)).await;
-    let identity = match (&outcome, &asker) {
-        (Ok(Verdict::Allow { .. }), Some(asker)) => asker.identity(held),
-        _ => IDENTITY.map(|name| (name, String::new())).to_vec(),
-    };
-    Told {
-        outcome,
-        identity,
-        asker,
-    }
+    Told { outcome, asker, held }
 }
 
 /// Who asks: by a key when there is one, or by the session of their browser where the configuration names the organization.
@@ -182,7 +176,7 @@ async fn ask(
 ) -> Result<Verdict, Fault> {
     let asker = known.insert(asker_of(app, req, options.org.as_deref()).await?);
     let who = asker.who();
-    let ip = Trace::of(req).ip.parse().ok();
+    let ip = Trace::address_of(req);
     let hold = options.reserve.map(|amount| Hold {
         amount: amount.micros(),
         ttl: std::time::Duration::from_secs(options.ttl_s.unwrap_or(TTL)),
@@ -224,8 +218,8 @@ async fn ask(
 }
 
 fn headers(answer: &mut HttpResponseBuilder, app: &App, told: &Told) {
-    for (name, value) in &told.identity {
-        answer.insert_header((*name, value.as_str()));
+    for pair in NAMES.into_iter().zip(told.identity()) {
+        answer.insert_header(pair);
     }
     if let Ok(Verdict::Allow { limits, .. }) = &told.outcome
         && let Some((policy, state)) = rate_limit(limits, app.gate.now())
@@ -249,10 +243,8 @@ fn answer(app: &App, told: &Told) -> HttpResponse {
 
 /// An answer that says of everybody that they are nobody.
 fn nameless(mut answer: HttpResponse, told: &Told) -> HttpResponse {
-    for (name, value) in &told.identity {
-        if let Ok(value) = value.parse() {
-            answer.headers_mut().insert(HeaderName::from_static(name), value);
-        }
+    for (name, value) in NAMES.into_iter().zip(told.identity()) {
+        answer.headers_mut().insert(name, value);
     }
     answer
 }

@@ -17,7 +17,10 @@ use crate::{
     gate::{Ask, Caller, Denial, Holder},
     ids::OrgId,
     keys::{Presented, scope::Duty},
-    web::{request::Trace, routes::Needs},
+    web::{
+        request::{Matched, Trace},
+        routes::Needs,
+    },
 };
 
 /// A key that may come in, with the scope that its route needs.
@@ -90,7 +93,7 @@ async fn admit(req: HttpRequest) -> Result<Machine, Fault> {
     let holder = holder_of(app, text)
         .await?
         .ok_or(Fault::Credential { presented: true })?;
-    let ip = Trace::of(&req).ip.parse().ok();
+    let ip = Trace::address_of(&req);
     let ask = Ask { ip, ..Ask::default() };
     let caller = match app.gate.admit(&holder.who(), &ask).await? {
         Ok(caller) => caller,
@@ -98,8 +101,8 @@ async fn admit(req: HttpRequest) -> Result<Machine, Fault> {
     };
     let machine = Machine { holder, caller, ip };
     // The route says which scope it needs, so that no handler can forget it.
-    let pattern = req.match_pattern().unwrap_or_default();
-    let needs = app.table.find(req.method(), &pattern).map(|route| route.needs);
+    let route = Matched::of(&req).and_then(|pattern| app.table.find(req.method(), pattern));
+    let needs = route.map(|route| route.needs);
     match needs {
         Some(Needs::Key(Some(duty))) => machine.needs(duty)?,
         Some(Needs::Key(None)) => {}

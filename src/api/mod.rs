@@ -22,7 +22,7 @@ mod usage;
 
 pub use credits::Credits;
 pub use forward::IDENTITY;
-pub use machine::Machine;
+pub use machine::{Machine, presented};
 pub use problem::{Fault, Problem};
 
 use actix_web::http::Method;

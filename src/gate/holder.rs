@@ -1,6 +1,9 @@
 //! Holders: whoever comes with a key, found by the hash of what they present and kept while nothing about them changes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     caller::{KeyFacts, Principal, Who},
@@ -10,7 +13,7 @@ use crate::{
     clock::Timestamp,
     db::Db,
     error::Result,
-    ids::KeyId,
+    ids::{GroupId, KeyId, ServiceId},
     keys::{
         self, Bearer, Standing,
         feature::OFF,
@@ -33,9 +36,40 @@ pub struct Holder {
     pub principal: Principal,
     /// When any of this changes by itself.
     pub changes_at: Option<Timestamp>,
+    names: OnceLock<Names>,
+}
+
+/// What is written of a holder in answers: made when it is first asked for, and as long kept as the holder is.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// The id of whoever is charged.
+    pub principal: String,
+    /// The ids of the groups, with commas between.
+    pub groups: String,
+    /// The id of the key.
+    pub key: String,
+    /// The features that are switched on, as `name=value` with commas between.
+    pub features: String,
 }
 
 impl Holder {
+    /// What is written of it in answers.
+    pub fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            let principal = match self.principal {
+                Principal::Member(member) => member.to_string(),
+                Principal::ServiceAccount(id) => ServiceId::from_raw(id).to_string(),
+                Principal::Group(group) => group.to_string(),
+            };
+            let features = self.features().into_iter().map(|(key, value)| format!("{key}={value}"));
+            Names {
+                principal,
+                groups: list(self.bearer.group.iter().chain(&self.bearer.groups)),
+                key: KeyId::from_raw(self.facts.id).to_string(),
+                features: features.collect::<Vec<_>>().join(","),
+            }
+        })
+    }
     /// Who asks with it.
     pub fn who(&self) -> Who {
         Who {
@@ -56,6 +90,11 @@ impl Holder {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect()
     }
+}
+
+/// Ids of groups with commas between.
+pub fn list<'g>(groups: impl Iterator<Item = &'g GroupId>) -> String {
+    groups.map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The holder of a key; none when it is unknown, or when its own state or time stops it. What it belongs to is a later step of the
@@ -110,6 +149,7 @@ pub(super) async fn find(db: &Db, hash: [u8; 32], now: Timestamp) -> Result<Opti
         allowed,
         facts: Arc::new(facts),
         principal,
+        names: OnceLock::new(),
     }))
 }
 

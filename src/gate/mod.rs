@@ -14,6 +14,6 @@ mod uses;
 
 pub use caller::{Ask, Assurance, Caller, Hours, KeyFacts, Principal, StepUp, Who};
 pub use decide::{Denial, LimitState, Reason, Verdict, decide};
-pub use holder::Holder;
+pub use holder::{Holder, Names, list};
 pub use keep::{Gate, Granted};
 pub use store::statements;

@@ -1,9 +1,11 @@
 //! The middleware, written once and in one order: trace, headers and compression → session → errors as pages → body, deadline and CSRF.
+//! What machines ask passes by all of them through [`machine`].
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_session::SessionExt as _;
@@ -13,7 +15,7 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::{Bytes, BytesMut, Data},
@@ -25,14 +27,14 @@ use super::{
     compress, csrf,
     layout::{ErrorFragment, ErrorPage, Layout, Link, PersonMenu, Toast, ToastKind, hue, initials},
     locale::Locale,
-    request::{Ctx, Hx, NewCookies, Trace, client_ip},
+    request::{Ctx, Hx, Matched, NewCookies, Trace, client_ip},
     respond::Refusal,
     routes::{Kind, Needs, PANICKED},
     spool,
 };
 use crate::{
     access::{Explanation, Person, session},
-    api::Problem,
+    api::{Problem, presented},
     app::App,
     error::Error,
     secret,
@@ -50,40 +52,115 @@ pub async fn trace<B: MessageBody + 'static>(
     let Some(app) = app(&req) else {
         return Ok(next.call(req).await?.map_into_boxed_body());
     };
-    let request_id = HEXLOWER.encode(&secret::random::<8>());
-    let ip = client_ip(
-        req.peer_addr().map(|peer| peer.ip()),
-        req.headers(),
-        &app.settings.trusted_proxies,
-    );
-    let agent = req
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let trace = Trace {
-        request_id: request_id.clone(),
-        ip: ip.map(|ip| ip.to_string()).unwrap_or_default(),
-        agent,
-    };
-    let (method, pattern, ip) = (req.method().clone(), req.match_pattern(), trace.ip.clone());
-    req.extensions_mut().insert(trace);
-    let started = app.stopwatch();
+    let pattern = req.match_pattern().and_then(|pattern| app.table.pattern(&pattern));
+    let asked = Asked::begin(&req, &app, pattern);
     let mut response = next.call(req).await?.map_into_boxed_body();
-    headers(&app, &mut response, &request_id);
+    headers(&app, &mut response, &asked.request_id);
     let response = keep_unread(compress::compress(response, app.settings.is_https()));
-    let status = response.status().as_u16();
-    // The pattern, not the path: paths hold tokens.
-    let route = pattern.as_deref().unwrap_or("-");
-    let ms = started.elapsed().as_secs_f64() * 1e3;
-    // Platforms ask thousands of times a second; the ledger and the counters tell of that. Who comes without a key that works is told.
-    if is_machine(route) && status < 500 && status != 401 {
-        tracing::debug!(request = %request_id, %method, route, status, ip = %ip, ms, "request");
-    } else {
-        tracing::info!(request = %request_id, %method, route, status, ip = %ip, ms, "request");
-    }
+    asked.tell(&response);
     Ok(response)
+}
+
+/// What the log says of a request when it has been answered.
+struct Asked {
+    request_id: String,
+    method: Method,
+    pattern: Option<&'static str>,
+    address: Option<IpAddr>,
+    started: Instant,
+}
+
+impl Asked {
+    /// Gives a request its id and address.
+    fn begin(req: &ServiceRequest, app: &App, pattern: Option<&'static str>) -> Self {
+        let request_id = HEXLOWER.encode(&secret::random::<8>());
+        let address = client_ip(
+            req.peer_addr().map(|peer| peer.ip()),
+            req.headers(),
+            &app.settings.trusted_proxies,
+        );
+        let agent = req
+            .headers()
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        let mut extensions = req.extensions_mut();
+        extensions.insert(Trace {
+            request_id: request_id.clone(),
+            ip: address.map(|ip| ip.to_string()).unwrap_or_default(),
+            address,
+            agent,
+        });
+        extensions.insert(Matched(pattern));
+        Self {
+            request_id,
+            method: req.method().clone(),
+            pattern,
+            address,
+            started: app.stopwatch(),
+        }
+    }
+    fn tell(&self, response: &ServiceResponse<BoxBody>) {
+        let Self { request_id, method, .. } = self;
+        let status = response.status().as_u16();
+        // The pattern, not the path: paths hold tokens.
+        let route = self.pattern.unwrap_or("-");
+        let ip = self.address.map(tracing::field::display);
+        let ms = self.started.elapsed().as_secs_f64() * 1e3;
+        // Platforms ask thousands of times a second; the ledger and the counters tell of that. Who comes without a key that works is told.
+        if is_machine(route) && status < 500 && status != 401 {
+            tracing::debug!(request = %request_id, %method, route, status, ip, ms, "request");
+        } else {
+            tracing::info!(request = %request_id, %method, route, status, ip, ms, "request");
+        }
+    }
+}
+
+/// All of it for what machines ask thousands of times a second, in one step: they come with a key, so there is no session to look for,
+/// no form to prove, nobody whose presence is noted, and nothing long enough to compress.
+pub async fn machine(
+    pattern: &'static str,
+    mut req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let Some(app) = app(&req) else {
+        return next.call(req).await;
+    };
+    let asked = Asked::begin(&req, &app, Some(pattern));
+    let mut sent = req.take_payload();
+    let mut response = match admit_machine(&req, &app, pattern, &mut sent).await {
+        Ok(body) => {
+            req.set_payload(Payload::from(body.freeze()));
+            next.call(req).await?
+        }
+        Err(error) => req.into_response(HttpResponse::from_error(error)),
+    };
+    render(&app, &mut response);
+    headers(&app, &mut response, &asked.request_id);
+    let response = beside(response, Unread(sent));
+    asked.tell(&response);
+    Ok(response)
+}
+
+/// The body of a machine's request that may go on to its handler.
+async fn admit_machine(req: &ServiceRequest, app: &App, pattern: &str, sent: &mut Payload) -> Result<BytesMut, Error> {
+    if !is_text(req.path()) {
+        return Err(no_text());
+    }
+    match app.table.find(req.method(), pattern) {
+        Some(route) if !has_no_body(req.method()) => {
+            let body = read_within(req, app, sent, route.body).await?;
+            *sent = Payload::None; // it was read to its end
+            Ok(body)
+        }
+        _ => Ok(BytesMut::new()),
+    }
+}
+
+/// Whether a request goes the short way of [`machine`]: it comes with a key, or at least without the cookie of a session.
+pub fn is_for_machine(headers: &HeaderMap, session_cookie: &str) -> bool {
+    presented(headers).is_some() || !has_cookie(headers, session_cookie)
 }
 
 /// Inside the session, which knows whose page it is: turns refusals into pages.
@@ -335,52 +412,58 @@ pub fn picture_of(key: &str) -> Option<String> {
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
 
+/// What stands on every answer, whatever it is.
+const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::CROSS_ORIGIN_OPENER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        header::CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        header::PERMISSIONS_POLICY,
+        HeaderValue::from_static(
+            "camera=(), microphone=(), geolocation=(), payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
+        ),
+    ),
+];
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Sets every header of SECURITY section 5, on every answer.
 fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str) {
     let req = response.request().clone();
-    let new_cookies = NewCookies::of(&req);
     // AuthZEN wants the caller's own id back, whatever the answer is; the log has ours.
-    let echoed = req.headers().get("x-request-id").filter(|_| is_authzen(req.path()));
-    // A page that carries its style says so itself.
-    let has_policy = response.headers().contains_key("content-security-policy");
+    let echoed = req.headers().get(REQUEST_ID).filter(|_| is_authzen(req.path()));
     let list = response.headers_mut();
-    let own_id = HeaderName::from_static("x-request-id");
     if let Some(id) = echoed {
-        list.insert(own_id, id.clone());
+        list.insert(REQUEST_ID, id.clone());
     } else if let Ok(id) = HeaderValue::from_str(request_id) {
-        list.insert(own_id, id);
+        list.insert(REQUEST_ID, id);
     }
-    let mut set = |name: &'static str, value: &'static str| {
-        list.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    };
-    if !has_policy {
-        set("content-security-policy", CSP);
+    // A page that carries its style says so itself.
+    if !list.contains_key(header::CONTENT_SECURITY_POLICY) {
+        list.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
     }
-    set("x-content-type-options", "nosniff");
-    set("x-frame-options", "DENY");
-    set("cross-origin-opener-policy", "same-origin");
-    set("cross-origin-resource-policy", "same-origin");
-    set(
-        "permissions-policy",
-        "camera=(), microphone=(), geolocation=(), payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
-    );
-    let path = req.path();
-    let holds_token = ["/i", "/reset", "/setup", "/forgot"]
-        .iter()
-        .any(|start| path == *start || path.starts_with(&format!("{start}/")));
-    set(
-        "referrer-policy",
-        if holds_token { "no-referrer" } else { "same-origin" },
-    );
+    for (name, value) in ALWAYS {
+        list.insert(name, value);
+    }
+    let holds_token = ["/i", "/reset", "/setup", "/forgot"].iter().any(|start| {
+        let rest = req.path().strip_prefix(start);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    let referrer = if holds_token { "no-referrer" } else { "same-origin" };
+    list.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
     if app.settings.is_https() {
-        set(
-            "strict-transport-security",
-            if app.settings.hsts_subdomains {
-                "max-age=63072000; includeSubDomains"
-            } else {
-                "max-age=63072000"
-            },
-        );
+        let lasts = if app.settings.hsts_subdomains {
+            "max-age=63072000; includeSubDomains"
+        } else {
+            "max-age=63072000"
+        };
+        list.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(lasts));
     }
     if !list.contains_key(header::CACHE_CONTROL) {
         list.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -389,6 +472,7 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str)
             HeaderValue::from_static("Cookie, Sec-Fetch-Site, HX-Request, Accept, Accept-Encoding"),
         );
     }
+    let new_cookies = req.extensions_mut().remove::<NewCookies>().unwrap_or_default();
     for cookie in new_cookies.0.borrow_mut().drain(..) {
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
             list.append(header::SET_COOKIE, value);
@@ -420,11 +504,16 @@ impl MessageBody for Beside {
 fn keep_unread(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let unread = response.request().extensions_mut().remove::<Unread>();
     match unread {
-        Some(unread) if !matches!(unread.0, Payload::None) => {
-            response.map_body(|_, body| BoxBody::new(Beside { body, _unread: unread }))
-        }
-        _ => response,
+        Some(unread) => beside(response, unread),
+        None => response,
     }
+}
+
+fn beside(response: ServiceResponse<BoxBody>, unread: Unread) -> ServiceResponse<BoxBody> {
+    if matches!(unread.0, Payload::None) {
+        return response;
+    }
+    response.map_body(|_, body| BoxBody::new(Beside { body, _unread: unread }))
 }
 
 /// Between session and handler: reads the body within the route's limit and a deadline, and refuses what is not ours.
@@ -451,21 +540,17 @@ pub async fn guard<B: MessageBody + 'static>(
 /// The body of a request that may go on to its handler.
 async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<BytesMut, Error> {
     if !is_text(req.path()) {
-        return Err(Error::BadRequest(
-            "This address holds bytes that are no text.".to_owned(),
-        ));
+        return Err(no_text());
     }
     if req.get_session().contains_key(session::UNAVAILABLE) {
         return Err(Error::Busy);
     }
-    let route = req
-        .match_pattern()
-        .and_then(|pattern| app.table.find(req.method(), &pattern));
+    let route = Matched::of(req.request()).and_then(|pattern| app.table.find(req.method(), pattern));
     // A proxy that asks passes on the cookies of the application's own users, and hands them what it is answered.
     if route.is_none_or(|route| route.kind != Kind::Api) {
         forget_dead_cookie(req, app);
     }
-    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    if has_no_body(req.method()) {
         return Ok(BytesMut::new());
     }
     // What no route takes is refused by the router (404, 405) without reading what was sent.
@@ -526,8 +611,19 @@ async fn spool(
     Ok(BytesMut::new())
 }
 
+const fn has_no_body(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn no_text() -> Error {
+    Error::BadRequest("This address holds bytes that are no text.".to_owned())
+}
+
 /// Whether a path, its percent-escapes read, is text: UTF-8 without NUL.
 fn is_text(path: &str) -> bool {
+    if !path.contains('%') {
+        return !path.contains('\0');
+    }
     let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
     !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok()
 }
@@ -535,15 +631,19 @@ fn is_text(path: &str) -> bool {
 /// A session cookie that names no session (any more) is removed from the browser, readable or not.
 fn forget_dead_cookie(req: &ServiceRequest, app: &App) {
     let name = app.settings.session_cookie();
+    if has_cookie(req.headers(), name) && Person::of(req.request()).is_none() {
+        NewCookies::of(req.request()).add(csrf::removal(app, name));
+    }
+}
+
+/// Whether a cookie of this name was sent, readable or not.
+fn has_cookie(headers: &HeaderMap, name: &str) -> bool {
     let is_ours = |pair: &[u8]| {
         let value = pair.trim_ascii_start().strip_prefix(name.as_bytes());
         value.is_some_and(|rest| rest.starts_with(b"="))
     };
-    let mut lines = req.headers().get_all(header::COOKIE);
-    let has_one = lines.any(|line| line.as_bytes().split(|byte| *byte == b';').any(is_ours));
-    if has_one && Person::of(req.request()).is_none() {
-        NewCookies::of(req.request()).add(csrf::removal(app, name));
-    }
+    let mut lines = headers.get_all(header::COOKIE);
+    lines.any(|line| line.as_bytes().split(|byte| *byte == b';').any(is_ours))
 }
 
 async fn read_body(req: &ServiceRequest, sent: &mut Payload, limit: usize) -> Result<BytesMut, Error> {

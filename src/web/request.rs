@@ -17,6 +17,8 @@ pub struct Trace {
     pub request_id: String,
     /// The client's address, through trusted proxies only.
     pub ip: String,
+    /// The same as an address.
+    pub address: Option<IpAddr>,
     /// The client's user agent.
     pub agent: String,
 }
@@ -25,6 +27,21 @@ impl Trace {
     /// The trace of this request.
     pub fn of(req: &HttpRequest) -> Self {
         req.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+    /// The client's address alone.
+    pub fn address_of(req: &HttpRequest) -> Option<IpAddr> {
+        req.extensions().get::<Self>()?.address
+    }
+}
+
+/// Under which pattern of the route table a request was found; the router would look for it anew each time it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matched(pub Option<&'static str>);
+
+impl Matched {
+    /// The pattern of this request; none when no route has its address.
+    pub fn of(req: &HttpRequest) -> Option<&'static str> {
+        req.extensions().get::<Self>()?.0
     }
 }
 

@@ -3,14 +3,18 @@
 use std::{collections::HashMap, panic::AssertUnwindSafe, pin::Pin};
 
 use actix_web::{
-    Either, Error as ActixError, FromRequest, Handler, HttpRequest, HttpResponse, Responder,
-    dev::Payload,
+    Either, Error as ActixError, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder,
+    body::BoxBody,
+    dev::{Payload, ServiceRequest},
+    guard::fn_guard,
     http::Method,
+    middleware::{Next, from_fn},
     web::{self, ServiceConfig},
 };
 
 use futures_util::FutureExt as _;
 
+use super::middleware;
 use crate::{
     access::{GroupDuty, Permission},
     audit::Action,
@@ -368,38 +372,61 @@ impl Table {
             .map(|place| &self.routes[*place])
             .find(|route| route.method == *method)
     }
+    /// The pattern of the table that reads like this one.
+    pub fn pattern(&self, pattern: &str) -> Option<&'static str> {
+        self.places.get_key_value(pattern).map(|(pattern, _)| *pattern)
+    }
     /// Registers every route; an address with another method answers 405 with the methods that it has.
     pub fn mount(&self, config: &mut ServiceConfig) {
-        let mut paths: Vec<_> = self.places.iter().collect();
-        // The router tries one after the other. What platforms ask thousands of times a second comes first; then fixed words before
-        // placeholders, so that /members/new is not a member.
-        paths.sort_by_key(|(path, places)| {
+        for (path, places) in self.sorted() {
+            config.service(self.resource(path, places));
+        }
+    }
+    /// Registers what machines ask, on the short way, for requests that may go it.
+    pub fn mount_for_machines(&self, config: &mut ServiceConfig, session_cookie: &'static str) {
+        for (path, places) in self.sorted() {
+            if places.iter().any(|place| self.routes[*place].kind == Kind::Api) {
+                let resource = self
+                    .resource(path, places)
+                    .guard(fn_guard(move |context| {
+                        middleware::is_for_machine(context.head().headers(), session_cookie)
+                    }))
+                    .wrap(from_fn(move |req: ServiceRequest, next: Next<BoxBody>| {
+                        middleware::machine(path, req, next)
+                    }));
+                config.service(resource);
+            }
+        }
+    }
+    /// The patterns in the order in which the router tries them: fixed words before placeholders, so that /members/new is no member.
+    fn sorted(&self) -> Vec<(&'static str, &[usize])> {
+        let mut paths: Vec<_> = self.places.iter().map(|(path, places)| (*path, &places[..])).collect();
+        paths.sort_by_key(|(path, _)| {
             (
-                !places.iter().any(|place| self.routes[*place].kind == Kind::Api),
                 path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>(),
-                **path,
+                *path,
             )
         });
-        for (path, places) in paths {
-            let mut resource = web::resource(*path);
-            let mut allow = Vec::new();
-            for route in places.iter().map(|place| &self.routes[*place]) {
-                resource = resource.route((route.mount)(route.method.clone()));
-                allow.push(route.method.to_string());
-                if route.method == Method::GET {
-                    resource = resource.route((route.mount)(Method::HEAD)); // the connection drops the body
-                    allow.push("HEAD".to_owned());
-                }
+        paths
+    }
+    fn resource(&self, path: &'static str, places: &[usize]) -> Resource {
+        let mut resource = web::resource(path);
+        let mut allow = Vec::new();
+        for route in places.iter().map(|place| &self.routes[*place]) {
+            resource = resource.route((route.mount)(route.method.clone()));
+            allow.push(route.method.to_string());
+            if route.method == Method::GET {
+                resource = resource.route((route.mount)(Method::HEAD)); // the connection drops the body
+                allow.push("HEAD".to_owned());
             }
-            let allow = allow.join(", ");
-            resource = resource.default_service(web::to(move || {
-                let mut response = HttpResponse::from_error(Error::MethodNotAllowed);
-                if let Ok(value) = allow.parse() {
-                    response.headers_mut().insert(actix_web::http::header::ALLOW, value);
-                }
-                std::future::ready(response)
-            }));
-            config.service(resource);
         }
+        let allow = allow.join(", ");
+        resource.default_service(web::to(move || {
+            let mut response = HttpResponse::from_error(Error::MethodNotAllowed);
+            if let Ok(value) = allow.parse() {
+                response.headers_mut().insert(actix_web::http::header::ALLOW, value);
+            }
+            std::future::ready(response)
+        }))
     }
 }
