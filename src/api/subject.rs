@@ -7,7 +7,7 @@ use crate::{
     app::App,
     error::Result,
     gate::{Principal, Who},
-    ids::{KeyId, MemberId, ServiceId},
+    ids::{KeyId, MemberId, OrgId, ServiceId},
     keys,
     mail::address::Address,
 };
@@ -108,6 +108,11 @@ async fn by_name(app: &App, machine: &Machine, name: &str) -> Result<Found> {
             Found::Nobody
         });
     }
+    Box::pin(by_other_name(app, org, name, of)).await
+}
+
+/// The same for names that are asked of the database.
+async fn by_other_name(app: &App, org: OrgId, name: &str, of: impl Fn(Principal) -> Found) -> Result<Found> {
     if let Ok(id) = name.parse::<ServiceId>() {
         let found = if id.org() == org {
             keys::service::find(&mut app.db.read(), org, id).await.ok()

@@ -453,7 +453,7 @@ impl Engine {
                 figures,
                 failing,
                 waits,
-            } => match self.find(&plan.account, usage, waits).await? {
+            } => match Box::pin(self.find(&plan.account, usage, waits)).await? {
                 None => Ok(Answer::Refused { figures, failing }),
                 Some((true, pays)) => Ok(Answer::Granted {
                     figures,
@@ -556,7 +556,7 @@ impl Engine {
                 Attempt::Done(done) => return Ok(Some(done)),
                 Attempt::Stale => return Ok(None),
                 Attempt::Wait(loading) => loading,
-                Attempt::Lacks => match self.load(plan).await? {
+                Attempt::Lacks => match Box::pin(self.load(plan)).await? {
                     Some(loading) => loading,
                     None => continue,
                 },

@@ -12,7 +12,10 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{
+    FutureExt as _,
+    future::{CatchUnwind, Map},
+};
 
 use super::middleware;
 use crate::{
@@ -148,18 +151,20 @@ where
     F::Future: 'static,
 {
     type Output = Either<F::Output, HttpResponse>;
-    type Future = Pin<Box<dyn Future<Output = Self::Output>>>;
+    // The framework puts it into a box; a box of its own would copy what a handler's future holds, which is kilobytes.
+    type Future = Map<CatchUnwind<AssertUnwindSafe<F::Future>>, Told<F::Output>>;
 
     fn call(&self, args: InOrder<Args>) -> Self::Future {
-        let running = AssertUnwindSafe(self.0.call(args.0)).catch_unwind();
-        Box::pin(async move {
-            match running.await {
-                Ok(output) => Either::Left(output),
-                Err(_) => Either::Right(HttpResponse::from_error(Error::Internal(PANICKED.to_owned()))),
-            }
-        })
+        let told: Told<F::Output> = |outcome| match outcome {
+            Ok(output) => Either::Left(output),
+            Err(_) => Either::Right(HttpResponse::from_error(Error::Internal(PANICKED.to_owned()))),
+        };
+        AssertUnwindSafe(self.0.call(args.0)).catch_unwind().map(told)
     }
 }
+
+/// What becomes of a handler's outcome or panic.
+type Told<O> = fn(std::thread::Result<O>) -> Either<O, HttpResponse>;
 
 /// A handler's arguments, taken one after the other. The framework takes them at once, and then a malformed id or form would be
 /// answered before the question who may call; a refusal must not depend on what was sent, and it must be recorded.
