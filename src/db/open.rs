@@ -200,7 +200,10 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         .map_err(|error| start_refusal(path, error))?;
     let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&write).await?;
     require_version(&version)?;
+    // The check looks at each page once, so there is no use in keeping them.
+    sqlx::query("PRAGMA cache_size = -1024").execute(&write).await?;
     quick_check(&write, path).await?;
+    sqlx::query("PRAGMA cache_size = -32768").execute(&write).await?;
     // SQLite opens a file that it may not write for reading, which would come to light with the first change only.
     let turn = write.begin_with("BEGIN IMMEDIATE").await;
     let turn = match turn {
