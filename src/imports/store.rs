@@ -198,10 +198,11 @@ sql! {
     PUT_VERDICT: bulk (ImportId, i64, i64, OrgId, i64, String, String, i64, String) =
         "insert into import_verdicts (import_id, round, n, org_id, line, email, email_key, verdict, note) values",
         " on conflict (import_id, round, n) do update set verdict = excluded.verdict, note = excluded.note";
+    // SQLite is told the index: without statistics of these tables it reads every line of the import for each of these.
     FIRSTS: (OrgId, ImportId, i64, String) => First = {
-        sqlite "select v.email_key, v.n, v.line from import_verdicts v
+        sqlite "select v.email_key, v.n, v.line from import_verdicts v indexed by import_verdicts_key
                 where v.org_id = $1 and v.import_id = $2 and v.round = $3 and v.email_key in (select value from json_each($4))
-                and not exists (select 1 from import_verdicts e where e.import_id = v.import_id and e.org_id = v.org_id and e.round = v.round and e.email_key = v.email_key and e.n < v.n)"
+                and not exists (select 1 from import_verdicts e indexed by import_verdicts_key where e.import_id = v.import_id and e.org_id = v.org_id and e.round = v.round and e.email_key = v.email_key and e.n < v.n)"
         postgres "select v.email_key, v.n, v.line from import_verdicts v
                 where v.org_id = $1 and v.import_id = $2 and v.round = $3 and v.email_key in (select value from jsonb_array_elements_text(cast($4 as jsonb)) k (value))
                 and not exists (select 1 from import_verdicts e where e.import_id = v.import_id and e.org_id = v.org_id and e.round = v.round and e.email_key = v.email_key and e.n < v.n)"

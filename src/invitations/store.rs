@@ -255,6 +255,10 @@ sql! {
          where org_id = $1 and id = $2 and state = 1 and expires_at <= $3 and (renewal_at is null or renewal_at <= $4)";
     DELIVERED: (OrgId, InvitationId, Delivery, String) => () =
         "update invitations set delivery = $3, last_error = $4 where org_id = $1 and id = $2";
+    NOT_MAILED: (OrgId, String) => () = {
+        sqlite "update invitations set delivery = 5, last_error = '' where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
+        postgres "update invitations set delivery = 5, last_error = '' where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
     BY_INVITER: (OrgId, UserId) => (InvitationId, String) = "select id, email from invitations where org_id = $1 and state = 1 and invited_by = $2 order by id";
     REVOKE_BY: (OrgId, UserId, Timestamp) => () =
         "update invitations set state = 4, decided_at = $3, version = version + 1 where org_id = $1 and state = 1 and invited_by = $2";
@@ -511,6 +515,11 @@ pub(super) async fn set_delivery(
     error: &str,
 ) -> Result<u64> {
     tx.run(DELIVERED, (org, id, delivery, error)).await
+}
+/// Says of some invitations of an organization that nobody mails them; their ids are one text, `1,2,3`.
+pub(super) async fn set_not_mailed(tx: &mut Tx, org: OrgId, ids: String) -> Result<()> {
+    tx.run(NOT_MAILED, (org, ids)).await?;
+    Ok(())
 }
 pub(super) async fn list_by_inviter(
     db: &mut impl Read,

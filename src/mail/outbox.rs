@@ -681,6 +681,19 @@ pub async fn take_due(db: &Db, now: Timestamp, limit: usize) -> Result<Vec<MailR
     Ok(taken)
 }
 
+/// Marks what is due as mails that nobody sends, because there is no mail server, at most `limit` together; how many they were, and the
+/// invitations among them, whose link is given out by hand.
+pub async fn pass_over(tx: &mut Tx, now: Timestamp, limit: usize) -> Result<(usize, Vec<InvitationId>)> {
+    let passed = store::pass_over(tx, now, limit as i64).await?;
+    let subjects = passed.iter().filter_map(|(_, subject)| *subject);
+    Ok((passed.len(), subjects.map(InvitationId::from_raw).collect()))
+}
+
+/// Whether something is due.
+pub async fn is_due(db: &mut impl Read, now: Timestamp) -> Result<bool> {
+    Ok(!store::list_due(db, now, 1).await?.is_empty())
+}
+
 /// Sends one mail that was taken; the caller writes down what became of it.
 pub async fn send(
     row: &MailRow,

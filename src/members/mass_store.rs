@@ -123,7 +123,7 @@ sql! {
         postgres "select user_id from members where org_id = $1 and status < 5 and user_id = any (cast(string_to_array($2, ',') as bigint[]))"
     };
     WITH_PRIMARY: (String) => (UserId,) = {
-        sqlite "select user_id from members where is_primary and org_id > 0 and user_id in (select value from json_each('[' || $1 || ']'))"
+        sqlite "select user_id from members where is_primary = 1 and org_id > 0 and user_id in (select value from json_each('[' || $1 || ']'))"
         postgres "select user_id from members where is_primary and org_id > 0 and user_id = any (cast(string_to_array($1, ',') as bigint[]))"
     };
     DELETE_RESETS: (String) => () = {

@@ -1247,6 +1247,27 @@ async fn limits_of_thousands_are_set_by_the_worker_with_few_statements() {
 }
 
 #[actix_web::test]
+async fn the_mails_of_thousands_are_taken_together() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = portal.member(&org, Role::Administrator, "ann").await;
+    crowd(&portal, &org, 2_400).await;
+    let fields = [("email", "guest@x.example"), ("role", "viewer")];
+    ann.post(&org.path("/invites"), &fields).await.redirects_to("");
+    act(&ann, &org, "suspensions", &[("all", "1"), ("do", "deactivate")]).await;
+    work_all(&portal).await;
+    let waiting = count(&portal, "outbox where state in (1, 3)").await;
+    assert!(waiting > 2_000, "{waiting} mails of a change of 2,400 people");
+    let before = muster::db::statements_run();
+    let passed = muster::jobs::post(&portal.app).await.expect("the outbox");
+    let used = muster::db::statements_run() - before;
+    assert_eq!(passed as i64, waiting);
+    assert_eq!(count(&portal, "outbox where state <> 5").await, 0);
+    assert_eq!(count(&portal, "invitations where delivery = 5").await, 1);
+    assert!(used < 30, "{used} statements for {waiting} mails");
+}
+
+#[actix_web::test]
 async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
     let portal = spawn().await;
     let (org, ann, others) = small(&portal).await;
