@@ -184,6 +184,7 @@ sql! {
     RUN: (OrgId, ImportId, String, String, String, String, String) => () =
         "update imports set state = 5, plan = $3, actor_name = $4, ip = $5, agent = $6, request_id = $7, note = '', place = 0, counts = '{}', changed = 0
          where org_id = $1 and id = $2 and state = 4";
+    SET_PLAN: (OrgId, ImportId, String, String) => () = "update imports set plan = $3, note = $4 where org_id = $1 and id = $2";
     ADVANCE: (OrgId, ImportId, State, i64, String, i64, Option<Timestamp>) => () =
         "update imports set state = $3, place = $4, counts = $5, changed = $6, finished_at = $7 where org_id = $1 and id = $2";
     STOP: (OrgId, ImportId, String, Timestamp) => () =
@@ -209,6 +210,8 @@ sql! {
     };
     VERDICTS: (OrgId, ImportId, i64, i64, i64) => Judged =
         "select n, line, email, verdict, note from import_verdicts where org_id = $1 and import_id = $2 and round = $3 and n > $4 order by n limit $5";
+    READY_KEYS: (OrgId, ImportId, i64, i64, i64) => (String,) =
+        "select email_key from import_verdicts where org_id = $1 and import_id = $2 and round = $3 and n > $4 and n <= $5 and verdict < 4 order by n";
     BAD: (OrgId, ImportId, i64, i64, i64) => Judged =
         "select n, line, email, verdict, note from import_verdicts where org_id = $1 and import_id = $2 and round = $3 and n > $4 and verdict > 5 order by n limit $5";
     IDLE: (OrgId, ImportId, i64, i64, i64) => Judged =
@@ -272,6 +275,10 @@ pub(super) async fn set_running(
     tx.run(RUN, (of.0, of.1, plan, &by.name, &by.ip, &by.agent, &by.request_id))
         .await
 }
+pub(super) async fn set_plan(tx: &mut Tx, import: &Import, plan: &str, note: &str) -> Result<()> {
+    tx.run(SET_PLAN, (import.org_id, import.id, plan, note)).await?;
+    Ok(())
+}
 /// Writes down how far the import is.
 pub(super) async fn advance(tx: &mut Tx, import: &Import) -> Result<()> {
     let Import {
@@ -320,6 +327,18 @@ pub(super) async fn list_firsts(db: &mut impl Read, import: &Import, keys: &[&st
 pub(super) async fn list_verdicts(db: &mut impl Read, import: &Import, after: i64, most: i64) -> Result<Vec<Judged>> {
     db.all(VERDICTS, (import.org_id, import.id, import.round, after, most))
         .await
+}
+/// The addresses of lines after a place and up to another that bring somebody in.
+pub(super) async fn list_ready_keys(
+    db: &mut impl Read,
+    import: &Import,
+    after: i64,
+    until: i64,
+) -> Result<Vec<String>> {
+    let rows = db
+        .all(READY_KEYS, (import.org_id, import.id, import.round, after, until))
+        .await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 pub(super) async fn list_bad(db: &mut impl Read, import: &Import, after: i64, most: i64) -> Result<Vec<Judged>> {
     db.all(BAD, (import.org_id, import.id, import.round, after, most)).await

@@ -1325,6 +1325,36 @@ async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
 }
 
 #[actix_web::test]
+async fn whom_no_limit_holds_beside_a_default_is_found_among_the_few() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = portal.member(&org, Role::Administrator, "ann").await;
+    let people = crowd(&portal, &org, 300).await;
+    let put = async |n: i64, scope: i64, of: i64, amount: &str| {
+        let row = format!(
+            "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, valid_until, set_by, set_at)
+             values ({}, {}, {scope}, {of}, 3, {amount}, 0, null, 'Keeper', 0)",
+            org.id.row(900_000 + n),
+            org.id.raw(),
+        );
+        raw(&portal.app.db, &row).await;
+    };
+    put(1, 4, org.id.raw(), "500000000").await;
+    put(2, 5, people[4].raw(), "null").await;
+    put(3, 5, people[6].raw(), "null").await;
+    put(4, 5, people[8].raw(), "200000000").await;
+    let form = [("all", "1"), ("list", "limit=none"), ("do", "deactivate")];
+    let dry = act(&ann, &org, "suspensions/check", &form).await.page(200);
+    dry.assert_says("2 members will change");
+    act(&ann, &org, "suspensions", &form)
+        .await
+        .redirects_to(&org.path("/bulk/"));
+    for (person, state) in [(4, Status::Suspended), (6, Status::Suspended), (8, Status::Active)] {
+        assert_eq!(status_of(&portal, people[person]).await, state, "{person}");
+    }
+}
+
+#[actix_web::test]
 async fn r_blk_03_invitations_are_sent_again_by_the_dozen() {
     let portal = spawn_with_mail().await;
     let org = portal.org("Acme").await;
