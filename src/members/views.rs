@@ -1168,8 +1168,8 @@ pub struct Remove {
     pub version: i64,
 }
 
-/// "2 sessions, 1 open invitation".
-pub fn what_ends(sessions: usize, invitations: i64, groups: usize) -> String {
+/// "2 sessions, 1 open invitation, 3 API keys".
+pub fn what_ends(sessions: usize, invitations: i64, groups: usize, keys: i64) -> String {
     let mut parts = vec!["Access to this organization".to_owned()];
     if sessions > 0 {
         parts.push(plural(sessions as i64, "session", "sessions"));
@@ -1179,6 +1179,9 @@ pub fn what_ends(sessions: usize, invitations: i64, groups: usize) -> String {
     }
     if groups > 0 {
         parts.push(plural(groups as i64, "group", "groups"));
+    }
+    if keys > 0 {
+        parts.push(plural(keys, "API key that stops working", "API keys that stop working"));
     }
     parts.join(", ")
 }
