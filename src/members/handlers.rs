@@ -13,7 +13,8 @@ use super::{
     picks::{Picks, Selection},
     saved,
     views::{
-        Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Viewer, role_choices, what_ends,
+        Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Stats, Viewer, role_choices,
+        what_ends,
     },
 };
 use crate::{
@@ -538,7 +539,11 @@ pub async fn create_removal(
     let member = member::remove(&mut tx, &by, change, app.clock.now()).await?;
     tx.commit().await?;
     let toast = said(format!("{} was removed from {}.", member.name, by.org().name));
-    respond::done(&app, &ctx, &Gone, toast, &by.path("/members"))
+    let counts = member::counts(&mut app.db.read(), by.org().id).await?;
+    let gone = Gone {
+        stats: Stats::new(&by, &counts),
+    };
+    respond::done(&app, &ctx, &gone, toast, &by.path("/members"))
 }
 
 async fn remove_dialog(
@@ -600,7 +605,8 @@ pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) 
     usage::add_used(&mut db, member.org_id, &settings, &mut cells, now).await?;
     let held = held.iter().map(|one| (one.name.clone(), one.permits()));
     let row = Row::of_member(&viewer, member, &groups, held).with_limit(&cells);
-    Ok(RowFragment { row })
+    let stats = Stats::new(by, &member::counts(&mut db, member.org_id).await?);
+    Ok(RowFragment { row, stats })
 }
 
 /// Done: the member's row for htmx, else the page that the act came from.

@@ -1346,9 +1346,7 @@ async fn whom_no_limit_holds_beside_a_default_is_found_among_the_few() {
     let form = [("all", "1"), ("list", "limit=none"), ("do", "deactivate")];
     let dry = act(&ann, &org, "suspensions/check", &form).await.page(200);
     dry.assert_says("2 members will change");
-    act(&ann, &org, "suspensions", &form)
-        .await
-        .redirects_to(&org.path("/bulk/"));
+    act(&ann, &org, "suspensions", &form).await.redirects_to(&org.path("/"));
     for (person, state) in [(4, Status::Suspended), (6, Status::Suspended), (8, Status::Active)] {
         assert_eq!(status_of(&portal, people[person]).await, state, "{person}");
     }

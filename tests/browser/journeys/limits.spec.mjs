@@ -93,6 +93,13 @@ test("a member asks for more, and an administrator approves", async ({ me, perso
   await wei.hands.fill(wei.page.getByLabel("Reason"), "A second evaluation run");
   await wei.hands.activate(wei.page.getByRole("button", { name: "Send request" }));
   await expect(wei.page.getByRole("main")).toContainText("Waiting");
+  // Taken back, and asked for anew.
+  await wei.hands.activate(wei.page.getByRole("button", { name: /^Withdraw/ }));
+  await expect(wei.page.getByRole("main")).toContainText("Withdrawn");
+  await wei.hands.fill(wei.page.getByLabel(/^New amount/), "900");
+  await wei.hands.fill(wei.page.getByLabel("Reason"), "A second evaluation run");
+  await wei.hands.activate(wei.page.getByRole("button", { name: "Send request" }));
+  await expect(wei.page.getByRole("main")).toContainText("Waiting");
 
   await me.page.goto((await mailTo(account.email, { about: /asks for a higher limit/ })).link);
   await expect(me.page.getByRole("main")).toContainText("A second evaluation run");
