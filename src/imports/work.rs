@@ -21,7 +21,7 @@ use super::{
 use crate::{
     access::{
         Can,
-        permission::{InviteCreate, LimitSet, MemberManage},
+        permission::{InviteCreate, LimitSet, MemberManage, RoleAssign},
         resumed,
     },
     app::App,
@@ -33,7 +33,11 @@ use crate::{
     invitations::{self, Desk, bulk},
     limits::{Wish, promised},
     mail::{address::Address, outbox},
-    members::addition::{self, NewPerson},
+    members::{
+        addition::{self, NewPerson},
+        assignment::{self, Assignment},
+        member::Change,
+    },
 };
 
 /// How many lines are judged in one transaction.
@@ -394,6 +398,15 @@ async fn add(tx: &mut Tx, desk: &Desk<'_>, by: &Can<InviteCreate>, people: Vec<C
         until: wanted.until,
     });
     let added = addition::add_many(tx, &by.also::<MemberManage>()?, desk.keys, new.collect(), now).await?;
+    for ((_, wanted), added) in people.iter().zip(&added) {
+        if !wanted.additional.is_empty() {
+            let to = Assignment {
+                role: None,
+                additional: Some(wanted.additional.clone()),
+            };
+            assignment::assign(tx, &by.also::<RoleAssign>()?, Change::from(added.id), to, now).await?;
+        }
+    }
     let wishes: Vec<(MemberId, &str, &Wish)> = people
         .iter()
         .zip(&added)

@@ -129,7 +129,9 @@ pub async fn take_back(
     now: Timestamp,
 ) -> Result<usize> {
     let users = mass::take_back(tx, by, (org, since), email_keys, now).await?;
-    notifications::withdraw(tx, org, Kind::Added, &users, since).await?;
+    for kind in [Kind::Added, Kind::RoleChanged] {
+        notifications::withdraw(tx, org, kind, &users, since).await?;
+    }
     Ok(users.len())
 }
 

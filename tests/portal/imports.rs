@@ -405,6 +405,60 @@ async fn all_or_nothing_stays_so_when_something_changes_after_the_check() {
 }
 
 #[actix_web::test]
+async fn custom_roles_are_given_by_their_names() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = admin(&portal, &org).await;
+    for (name, permission) in [("Support", "audit.read"), ("Key desk", "key.manage")] {
+        ann.post(&org.path("/roles"), &[("name", name), ("permission", permission)])
+            .await
+            .redirects_to(&org.path("/roles/rol_"));
+    }
+    let csv = "email,name,role\n\
+               a@x.example,Ada,Viewer; support\n\
+               b@x.example,Ben,KEY DESK | Support\n\
+               c@x.example,Cleo,Viewer; Member\n\
+               d@x.example,Dan,Suport\n";
+    let path = upload(&ann, &org, "people.csv", csv.as_bytes()).await;
+    let page = check(&portal, &ann, &path, &[("way", "add"), ("role", "member")]).await;
+    page.assert_says("2 people can be brought in");
+    page.assert_says("A member has one built-in role.");
+    page.assert_says("There is no role “Suport” to begin with.");
+    run(&portal, &ann, &path, "skip")
+        .await
+        .assert_says("2 people were added.");
+    let held = texts(
+        &portal.app.db,
+        "select m.email_key || ' ' || cast(m.role as text) || ' ' || r.name from members m join member_roles mr on mr.member_id = m.id join roles r on r.id = mr.role_id order by 1",
+    )
+    .await;
+    let (viewer, member) = (Role::Viewer as i64, Role::Member as i64);
+    assert_eq!(
+        held,
+        [
+            format!("a@x.example {viewer} Support"),
+            format!("b@x.example {member} Key desk"),
+            format!("b@x.example {member} Support"),
+        ]
+    );
+    // Each is recorded as if it had been given by hand.
+    let given = "select count(*) from audit where action = 'member.role.change' and after like '%additional_roles%'";
+    assert_eq!(portal.number(given).await, 2);
+
+    // Whoever is only invited cannot hold one yet.
+    let path = upload(&ann, &org, "guests.csv", b"email,role\ne@x.example,Support\n").await;
+    check(&portal, &ann, &path, &[("way", "invite"), ("role", "member")])
+        .await
+        .assert_says("A custom role is given to members, and this person is only invited.");
+    // Nor gives somebody what they may not do themselves.
+    let max = portal.member(&org, Role::Manager, "max").await;
+    let path = upload(&max, &org, "more.csv", b"email,name,role\nf@x.example,Fay,Key desk\n").await;
+    check(&portal, &max, &path, &[("way", "invite"), ("role", "member")])
+        .await
+        .assert_says("You may not give the role Key desk.");
+}
+
+#[actix_web::test]
 async fn all_or_nothing_of_many_lines_takes_everyone_back_or_tells_everyone() {
     let portal = spawn().await;
     let org = portal.org("Acme").await;
