@@ -789,6 +789,16 @@ impl Stats {
             admins_href: by.path(&format!("/members?role={}", Role::Administrator.key())),
         }
     }
+    /// The counts of the filter by state, by the ids of its links.
+    pub const fn by_state(&self) -> [(&'static str, i64); 5] {
+        [
+            ("all", self.total),
+            ("active", self.active),
+            ("inactive", self.inactive),
+            ("deactivated", self.suspended),
+            ("disabled", self.disabled),
+        ]
+    }
 }
 
 /// The answer to an act on one row.

@@ -1144,6 +1144,8 @@ async fn deactivating_is_one_click_and_one_click_back() {
         answer.body
     );
     assert_eq!(answer.page(200).all("#stats .figure"), ["0", "1", "1", "0", "1"]);
+    let deactivated = "<hx-partial hx-target=\"#seg-deactivated small\" hx-swap=\"innerHTML\">1<";
+    assert!(answer.body.contains(deactivated), "{}", answer.body);
     let offered = answer.page(200).attribute("[data-do]", "data-do").unwrap();
     assert!(offered.contains("suspension/end"), "{offered}");
     let page = ann.get(&org.path("/members")).await.page(200);
