@@ -27,7 +27,7 @@ use crate::{
     access::session::{Lifetimes, Sessions},
     auth::password::Hasher,
     clock::Clock,
-    db::Db,
+    db::{self, Db},
     error::{Error, Result},
     gate::Gate,
     invitations::Desk,
@@ -42,6 +42,11 @@ use crate::{
         routes::{Kind, Table, get},
     },
 };
+
+/// How long work in turns pauses after a turn for which nobody had to wait.
+const BREATH: Duration = Duration::from_millis(1);
+/// How long it pauses at most.
+const REST: Duration = Duration::from_millis(100);
 
 /// What the parts of a running portal need to know of its configuration.
 #[derive(Debug, Clone)]
@@ -209,8 +214,9 @@ impl App {
             most_pending: self.settings.invites_pending,
         }
     }
-    /// Gives everything that is open one turn after the other, until nothing is open or it is told to stop; how many turns there were. Between
-    /// two of them others get as much of the database's one writer as the turn has had, for ten milliseconds at least.
+    /// Gives everything that is open one turn after the other, until nothing is open or it is told to stop; how many turns there were. A
+    /// turn during which somebody else waited for the database's one writer is followed by a rest of the same length, within bounds; whoever
+    /// waits at its end is served before the next turn in any case.
     pub async fn in_turns<T, O, D>(
         &self,
         stop: &CancellationToken,
@@ -231,10 +237,15 @@ impl App {
                 if stop.is_cancelled() {
                     return Ok(count);
                 }
-                let watch = self.stopwatch();
+                let (watch, delayed) = (self.stopwatch(), db::writes_delayed());
                 turn(one).await?;
                 count += 1;
-                tokio::time::sleep(watch.elapsed().max(Duration::from_millis(10))).await;
+                let rest = if db::writes_delayed() == delayed {
+                    BREATH
+                } else {
+                    watch.elapsed().clamp(BREATH, REST)
+                };
+                tokio::time::sleep(rest).await;
             }
         }
     }

@@ -86,6 +86,7 @@ actions! {
     LimitRequest "limit.request" "Higher limit asked for",
     LimitApprove "limit.request.approve" "Request for a higher limit approved",
     LimitDeny "limit.request.deny" "Request for a higher limit denied",
+    LimitRequestWithdraw "limit.request.withdraw" "Request for a higher limit withdrawn",
     LimitRequestExpire "limit.request.expire" "Request for a higher limit expired",
     PoolCreate "pool.create" "Credit pool made",
     PoolUpdate "pool.update" "Credit pool changed",

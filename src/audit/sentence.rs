@@ -115,6 +115,7 @@ impl Line {
             A::LimitRequest => format!("{of} asked for a higher limit"),
             A::LimitApprove => format!("Approved the request of {of}"),
             A::LimitDeny => format!("Denied the request of {of}"),
+            A::LimitRequestWithdraw => format!("{of} withdrew the request for a higher limit"),
             A::LimitRequestExpire => format!("The request of {of} expired"),
             A::PoolCreate => format!("Made the credit pool {of}"),
             A::PoolUpdate => format!("Changed the credit pool {of}"),
@@ -218,7 +219,7 @@ impl Line {
             Some(A::KeyRules) => "settings",
             Some(A::LimitRequest) => "help",
             Some(A::LimitApprove) => "circle-check",
-            Some(A::LimitDeny) => "ban",
+            Some(A::LimitDeny | A::LimitRequestWithdraw) => "ban",
             _ => "history",
         };
         let tone = match (self.outcome, self.action) {

@@ -35,6 +35,16 @@ pub struct Look {
     pub theme: i64,
 }
 
+/// The zone in which a person is told times by mail: their own, else their primary organization's, else empty.
+pub async fn zone_of(db: &mut impl Read, user: UserId) -> Result<String> {
+    let own = find(db, user).await?.zone;
+    if !own.is_empty() {
+        return Ok(own);
+    }
+    let home = account::memberships(db, user).await?.into_iter().next();
+    Ok(home.map(|home| home.zone).unwrap_or_default())
+}
+
 /// What a person says and chose; every default for who has said nothing.
 pub async fn find(db: &mut impl Read, user: UserId) -> Result<Profile> {
     Ok(store::find(db, user).await?.unwrap_or_default())

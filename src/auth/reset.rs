@@ -8,7 +8,7 @@ pub use super::store::Reset;
 use super::{
     account::{self, Account, State},
     ladder::{self, Rung},
-    store,
+    profile, store,
 };
 use crate::{
     audit::{self, Action, Actor, Entry, Object},
@@ -147,12 +147,13 @@ pub async fn complete(
 
 /// Tells the owner that the password is another one.
 pub(super) async fn notify(tx: &mut Tx, account: &Account, now: Timestamp) -> Result<()> {
+    let zone = profile::zone_of(tx, account.id).await?;
     let news = News {
         to: account.id,
         org: None,
         subject: "Your password was changed. If it was not you, reset it now.".to_owned(),
         link: "/me/security".to_owned(),
-        mail: Some((address_of(account)?, Mail::PasswordChanged { at: now })),
+        mail: Some((address_of(account)?, Mail::PasswordChanged { at: now, zone })),
     };
     notifications::notify(tx, Kind::PasswordChanged, news, now).await
 }

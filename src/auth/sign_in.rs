@@ -165,6 +165,7 @@ async fn tell_of_new_device(tx: &mut Tx, account: &Account, trace: &Trace, now: 
     }
     let mail = Mail::NewSignIn {
         at: now,
+        zone: profile::zone_of(tx, account.id).await?,
         device: device.clone(),
         from: trace.ip.clone(),
     };

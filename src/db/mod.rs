@@ -85,6 +85,13 @@ pub fn statements_run() -> u64 {
 
 static RUN: AtomicU64 = AtomicU64::new(0);
 
+/// How many changes of this process found SQLite's one writer taken; long work makes way for others while it rises.
+pub fn writes_delayed() -> u64 {
+    DELAYED.load(Ordering::Relaxed)
+}
+
+static DELAYED: AtomicU64 = AtomicU64::new(0);
+
 fn sql_str(text: Text) -> SqlStr {
     RUN.fetch_add(1, Ordering::Relaxed);
     match text {
@@ -300,7 +307,12 @@ impl Db {
     pub async fn write(&self) -> Result<Tx> {
         let begun = async {
             let inner = match self {
-                Self::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+                Self::Sqlite { write, .. } => {
+                    if write.num_idle() == 0 {
+                        DELAYED.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+                }
                 Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
             };
             Ok(Tx {

@@ -14,7 +14,7 @@ use crate::{
     access::{EnterpriseCan, permission::OperateMail},
     app::App,
     audit::{self, Action, Entry, Object},
-    clock::{Timestamp, Zone},
+    clock::{Timestamp, Zone, days},
     db::Read,
     error::{Error, Result},
     ids::MailId,
@@ -34,6 +34,8 @@ use crate::{
     },
 };
 
+/// What is due later than this waits for something else than time, see [`outbox::hold`](crate::mail::outbox::hold).
+const HELD: std::time::Duration = days(36_500);
 const OUTBOX: &str = "/e/outbox";
 
 /// The mails, newest first.
@@ -213,7 +215,9 @@ fn mail(row: &MailRow, subject: &str, now: Timestamp, zone: &Zone) -> Mail {
             S::Queued | S::LinkOnly | S::Cancelled => "",
         },
         tries: filters::plural(row.attempts, "attempt", "attempts"),
-        next_try: if waits {
+        next_try: if waits && row.next_at > now.plus(HELD) {
+            "when all of its import is in".to_owned()
+        } else if waits {
             filters::until(now.micros(), row.next_at.micros(), &zone.tz())
         } else {
             String::new()

@@ -837,14 +837,12 @@ pub struct Delete {
 
 impl Delete {
     /// Says what ends and what stays.
-    #[expect(clippy::too_many_arguments, reason = "one for each thing that the page tells")]
     pub fn new(
         l: Layout,
         open: bool,
         base: String,
         profile: &Profile,
-        leads: usize,
-        pending: usize,
+        (leads, pending, keys): (usize, usize, i64),
         form: &forms::ConfirmForm,
         errors: &FieldErrors,
     ) -> Self {
@@ -857,6 +855,11 @@ impl Delete {
         end(profile.member_count, "person’s place in it", "people’s places in it");
         end(leads as i64, "lead’s rights", "leads’ rights");
         end(pending as i64, "invitation’s way into it", "invitations’ way into it");
+        end(
+            keys,
+            "API key of the group that stops working",
+            "API keys of the group that stop working",
+        );
         Self {
             l,
             open,

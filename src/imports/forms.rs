@@ -74,7 +74,7 @@ impl PlanForm {
                 Way::Invite
             },
             role: Role::find(&self.role),
-            whole: false,
+            ..Plan::default()
         }
     }
 }

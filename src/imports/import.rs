@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 pub use super::store::{BadRow, Import, Judged, State};
 use super::{
-    plan::{Field, Plan, Way},
+    plan::{Field, Plan, Stage, Way},
     reading::{self, Line, Refusal},
     store,
     verdict::Verdict,
+    work::BROUGHT,
 };
 use crate::{
     access::{Can, Permission, permission::InviteCreate},
@@ -22,8 +23,6 @@ use crate::{
     orgs,
 };
 
-/// How many lines "all or nothing" takes: they are brought in by one transaction, in which nobody else can write on SQLite.
-pub const WHOLE: i64 = 5_000;
 /// How many uploads of one person wait beside each other.
 const WAITING: i64 = 5;
 /// How many lines are written down in one transaction.
@@ -91,7 +90,11 @@ impl Import {
     pub fn plan(&self) -> Plan {
         serde_json::from_str(&self.plan).unwrap_or_default()
     }
-    fn object(&self) -> Object {
+    /// Whether it is "all or nothing" over more lines than one transaction takes.
+    pub fn is_whole_in_parts(&self) -> bool {
+        self.state == State::Running && self.total > BROUGHT && self.plan().whole
+    }
+    pub(super) fn object(&self) -> Object {
         Object::new("import", self.id.raw(), self.name.clone())
     }
 }
@@ -313,10 +316,12 @@ pub async fn run(tx: &mut Tx, by: &Can<InviteCreate>, id: ImportId, whole: bool,
             "Some lines have to be mended first. Mend them and upload the file again, or skip them.",
         ));
     }
-    if whole && counts.all() > WHOLE {
-        return Err(Error::invalid("bad", too_long()));
-    }
-    let plan = Plan { whole, ..import.plan() };
+    let in_parts = whole && import.total > BROUGHT;
+    let plan = Plan {
+        whole,
+        stage: if in_parts { Stage::Judge } else { Stage::Bring },
+        ..import.plan()
+    };
     if store::set_running(tx, (import.org_id, id), &serde_json::to_string(&plan)?, by.actor()).await? == 0 {
         return Err(changed_meanwhile());
     }
@@ -326,26 +331,33 @@ pub async fn run(tx: &mut Tx, by: &Can<InviteCreate>, id: ImportId, whole: bool,
     own(tx, by, id).await
 }
 
-/// Why "all or nothing" does not take a file.
-pub fn too_long() -> String {
-    format!(
-        "All or nothing takes at most {} lines, because nobody else can save anything meanwhile. Split the file, or skip bad lines.",
-        crate::web::filters::number(WHOLE)
-    )
-}
-
-/// Stops what is under way. Who was brought in stays; while lines are judged, nobody was.
+/// Stops what is under way. Who was brought in stays, but for "all or nothing", where everyone is taken back; while lines are judged,
+/// nobody was brought in.
 pub async fn stop(tx: &mut Tx, by: &Can<InviteCreate>, id: ImportId, now: Timestamp) -> Result<()> {
     let import = own(tx, by, id).await?;
     let note = match import.state {
         State::Running => format!("Stopped by {}.", by.actor().name),
         _ => String::new(),
     };
-    if store::stop(tx, &import, &note, now).await? == 0 {
+    if import.is_whole_in_parts() && import.changed > 0 {
+        if import.plan().stage == Stage::Back {
+            return Err(Error::conflict("Everyone is being taken back already."));
+        }
+        turn_back(tx, &import, &note).await?;
+    } else if store::stop(tx, &import, &note, now).await? == 0 {
         return Err(Error::conflict("This has ended already. Reload the page to see how."));
     }
     let after = json!({ "brought_in": import.changed });
     record(tx, by, &import, Action::ImportStop, after, now).await
+}
+
+/// Begins to take back who was brought in, because it cannot be all.
+pub(super) async fn turn_back(tx: &mut Tx, import: &Import, why: &str) -> Result<()> {
+    let plan = Plan {
+        stage: Stage::Back,
+        ..import.plan()
+    };
+    store::set_plan(tx, import, &serde_json::to_string(&plan)?, why).await
 }
 
 /// Throws an upload away of which nobody was brought in.

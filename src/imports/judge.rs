@@ -22,7 +22,7 @@ use crate::{
     limits,
     mail::address::Address,
     members::member,
-    orgs,
+    orgs, roles,
     text::fold,
 };
 
@@ -84,10 +84,18 @@ pub async fn terms<'a>(
     now: Timestamp,
 ) -> Result<Terms<'a>> {
     let groups = bulk::groups_for(db, by, now).await?;
+    let custom = roles::list(db, by.org().id).await?;
     Ok(Terms {
         org: by.org(),
         plan,
         roles: roles_for(by),
+        custom: custom
+            .into_iter()
+            .map(|role| {
+                let may_give = by.may(Permission::RoleAssign) && by.permissions().covers(&role.permits());
+                (fold(&role.name), (role, may_give))
+            })
+            .collect(),
         groups: groups.into_iter().map(|(id, name)| (fold(&name), id)).collect(),
         all_groups: by.may(Permission::GroupManage),
         may_limit: by.may(Permission::LimitSet),
@@ -165,6 +173,11 @@ pub async fn judge(
             Way::Invite if has_account && joins(by) => Verdict::Join,
             Way::Invite => Verdict::Invite,
         };
+        if verdict == Verdict::Invite && !wanted.additional.is_empty() {
+            let note = "A custom role is given to members, and this person is only invited. Leave the role out, or add people directly.";
+            sentence.is(Verdict::UnknownRole, note);
+            continue;
+        }
         match left.take(verdict, &wanted, org, &address, most_pending) {
             Ok(()) => {
                 sentence.is(verdict, "");

@@ -119,6 +119,19 @@ impl Way {
     }
 }
 
+/// How far "all or nothing" is that takes more than one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// People are brought in.
+    #[default]
+    Bring,
+    /// Every line is judged once more before anybody is brought in.
+    Judge,
+    /// Who was brought in is taken back, from the last line to the first.
+    Back,
+}
+
 /// How a file is to be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -133,6 +146,8 @@ pub struct Plan {
     pub role: Option<Role>,
     /// Whether one bad line refuses all.
     pub whole: bool,
+    /// How far that is.
+    pub stage: Stage,
 }
 
 impl Plan {

@@ -11,13 +11,14 @@ use super::{
 use crate::{
     access::{OrgRef, Role},
     clock::Timestamp,
-    ids::GroupId,
+    ids::{GroupId, RoleId},
     limits::{
         Choice, Enforcement, Value, Wish,
         amount::{Amount, Unit},
         policy::check_pair,
     },
     mail::address::Address,
+    roles::CustomRole,
     text::{self, fold},
 };
 
@@ -30,6 +31,8 @@ pub struct Terms<'a> {
     pub plan: &'a Plan,
     /// The roles that may be given.
     pub roles: Vec<Role>,
+    /// The organization's custom roles by their folded names, and whether the caller may give each.
+    pub custom: HashMap<String, (CustomRole, bool)>,
     /// The groups that people may be put into, by their folded names.
     pub groups: HashMap<String, GroupId>,
     /// Whether all groups of the organization are among them.
@@ -49,6 +52,8 @@ pub struct Wanted {
     pub name: String,
     /// The role.
     pub role: Role,
+    /// The custom roles beside it.
+    pub additional: Vec<RoleId>,
     /// The groups.
     pub groups: Vec<GroupId>,
     /// Limits of their own.
@@ -100,13 +105,16 @@ pub fn person(terms: &Terms<'_>, cells: &[String]) -> Result<Wanted, Vec<Fault>>
     let wish = keep(&mut faults, wish(terms, cells));
     let until = keep(&mut faults, until(terms, cells));
     match (name, role, groups, wish, until) {
-        (Some(name), Some(role), Some(groups), Some(wish), Some(until)) if faults.is_empty() => Ok(Wanted {
-            name,
-            role,
-            groups,
-            wish,
-            until,
-        }),
+        (Some(name), Some((role, additional)), Some(groups), Some(wish), Some(until)) if faults.is_empty() => {
+            Ok(Wanted {
+                name,
+                role,
+                additional,
+                groups,
+                wish,
+                until,
+            })
+        }
         _ => Err(faults),
     }
 }
@@ -151,21 +159,37 @@ fn titles(roles: &[Role]) -> String {
     titles.join(", ")
 }
 
-fn role(terms: &Terms<'_>, cells: &[String]) -> Result<Role, Fault> {
-    let word = cell(terms.plan, cells, Field::Role);
-    let role = if word.is_empty() {
-        terms.plan.role.unwrap_or(terms.org.default_role)
-    } else {
-        named(word).ok_or_else(|| {
+/// The built-in role and the custom roles beside it, with semicolons or bars between.
+fn role(terms: &Terms<'_>, cells: &[String]) -> Result<(Role, Vec<RoleId>), Fault> {
+    let (mut built_in, mut additional) = (None, Vec::new());
+    let words = cell(terms.plan, cells, Field::Role).split([';', '|']).map(str::trim);
+    for word in words.filter(|word| !word.is_empty()) {
+        if let Some(role) = named(word) {
+            if built_in.is_some_and(|other| other != role) {
+                let sentence = format!("A member has one built-in role. Write one of {}.", titles(&terms.roles));
+                return Err((Verdict::UnknownRole, sentence));
+            }
+            built_in = Some(role);
+            continue;
+        }
+        let Some((custom, may_give)) = terms.custom.get(&fold(word)) else {
             let sentence = format!(
                 "There is no role “{word}” to begin with. Write one of {}.",
                 titles(&terms.roles)
             );
-            (Verdict::UnknownRole, sentence)
-        })?
-    };
+            return Err((Verdict::UnknownRole, sentence));
+        };
+        if !may_give {
+            let sentence = format!("You may not give the role {}. Leave it out.", custom.name);
+            return Err((Verdict::RoleAbove, sentence));
+        }
+        if !additional.contains(&custom.id) {
+            additional.push(custom.id);
+        }
+    }
+    let role = built_in.or(terms.plan.role).unwrap_or(terms.org.default_role);
     if terms.roles.contains(&role) {
-        return Ok(role);
+        return Ok((role, additional));
     }
     Err((
         Verdict::RoleAbove,

@@ -184,6 +184,7 @@ sql! {
     RUN: (OrgId, ImportId, String, String, String, String, String) => () =
         "update imports set state = 5, plan = $3, actor_name = $4, ip = $5, agent = $6, request_id = $7, note = '', place = 0, counts = '{}', changed = 0
          where org_id = $1 and id = $2 and state = 4";
+    SET_PLAN: (OrgId, ImportId, String, String) => () = "update imports set plan = $3, note = $4 where org_id = $1 and id = $2";
     ADVANCE: (OrgId, ImportId, State, i64, String, i64, Option<Timestamp>) => () =
         "update imports set state = $3, place = $4, counts = $5, changed = $6, finished_at = $7 where org_id = $1 and id = $2";
     STOP: (OrgId, ImportId, String, Timestamp) => () =
@@ -198,16 +199,19 @@ sql! {
     PUT_VERDICT: bulk (ImportId, i64, i64, OrgId, i64, String, String, i64, String) =
         "insert into import_verdicts (import_id, round, n, org_id, line, email, email_key, verdict, note) values",
         " on conflict (import_id, round, n) do update set verdict = excluded.verdict, note = excluded.note";
+    // SQLite is told the index: without statistics of these tables it reads every line of the import for each of these.
     FIRSTS: (OrgId, ImportId, i64, String) => First = {
-        sqlite "select v.email_key, v.n, v.line from import_verdicts v
+        sqlite "select v.email_key, v.n, v.line from import_verdicts v indexed by import_verdicts_key
                 where v.org_id = $1 and v.import_id = $2 and v.round = $3 and v.email_key in (select value from json_each($4))
-                and not exists (select 1 from import_verdicts e where e.import_id = v.import_id and e.org_id = v.org_id and e.round = v.round and e.email_key = v.email_key and e.n < v.n)"
+                and not exists (select 1 from import_verdicts e indexed by import_verdicts_key where e.import_id = v.import_id and e.org_id = v.org_id and e.round = v.round and e.email_key = v.email_key and e.n < v.n)"
         postgres "select v.email_key, v.n, v.line from import_verdicts v
                 where v.org_id = $1 and v.import_id = $2 and v.round = $3 and v.email_key in (select value from jsonb_array_elements_text(cast($4 as jsonb)) k (value))
                 and not exists (select 1 from import_verdicts e where e.import_id = v.import_id and e.org_id = v.org_id and e.round = v.round and e.email_key = v.email_key and e.n < v.n)"
     };
     VERDICTS: (OrgId, ImportId, i64, i64, i64) => Judged =
         "select n, line, email, verdict, note from import_verdicts where org_id = $1 and import_id = $2 and round = $3 and n > $4 order by n limit $5";
+    READY_KEYS: (OrgId, ImportId, i64, i64, i64) => (String,) =
+        "select email_key from import_verdicts where org_id = $1 and import_id = $2 and round = $3 and n > $4 and n <= $5 and verdict < 4 order by n";
     BAD: (OrgId, ImportId, i64, i64, i64) => Judged =
         "select n, line, email, verdict, note from import_verdicts where org_id = $1 and import_id = $2 and round = $3 and n > $4 and verdict > 5 order by n limit $5";
     IDLE: (OrgId, ImportId, i64, i64, i64) => Judged =
@@ -271,6 +275,10 @@ pub(super) async fn set_running(
     tx.run(RUN, (of.0, of.1, plan, &by.name, &by.ip, &by.agent, &by.request_id))
         .await
 }
+pub(super) async fn set_plan(tx: &mut Tx, import: &Import, plan: &str, note: &str) -> Result<()> {
+    tx.run(SET_PLAN, (import.org_id, import.id, plan, note)).await?;
+    Ok(())
+}
 /// Writes down how far the import is.
 pub(super) async fn advance(tx: &mut Tx, import: &Import) -> Result<()> {
     let Import {
@@ -319,6 +327,18 @@ pub(super) async fn list_firsts(db: &mut impl Read, import: &Import, keys: &[&st
 pub(super) async fn list_verdicts(db: &mut impl Read, import: &Import, after: i64, most: i64) -> Result<Vec<Judged>> {
     db.all(VERDICTS, (import.org_id, import.id, import.round, after, most))
         .await
+}
+/// The addresses of lines after a place and up to another that bring somebody in.
+pub(super) async fn list_ready_keys(
+    db: &mut impl Read,
+    import: &Import,
+    after: i64,
+    until: i64,
+) -> Result<Vec<String>> {
+    let rows = db
+        .all(READY_KEYS, (import.org_id, import.id, import.round, after, until))
+        .await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 pub(super) async fn list_bad(db: &mut impl Read, import: &Import, after: i64, most: i64) -> Result<Vec<Judged>> {
     db.all(BAD, (import.org_id, import.id, import.round, after, most)).await

@@ -4,9 +4,9 @@ use askama::Template;
 
 use super::{
     forms::Rows,
-    import::{Counts, Import, Judged, Part, State, WHOLE, too_long},
+    import::{Counts, Import, Judged, Part, State},
     judge,
-    plan::{Field, Plan, Way},
+    plan::{Field, Plan, Stage, Way},
     reading,
     verdict::Verdict,
 };
@@ -256,6 +256,10 @@ pub struct Show {
     pub is_open: bool,
     /// Whether nobody is brought in yet.
     pub is_check: bool,
+    /// What is being done.
+    pub under_way: &'static str,
+    /// Whether everyone is being taken back.
+    pub is_back: bool,
     /// Whether the upload did not end.
     pub is_broken: bool,
     /// The head of the panel.
@@ -280,8 +284,6 @@ pub struct Show {
     pub bad: i64,
     /// Whether "all or nothing" is chosen.
     pub none: bool,
-    /// Why "all or nothing" cannot be chosen.
-    pub not_whole: String,
     /// What is wrong with the choice.
     pub errors: FieldErrors,
     /// Where the lines to mend are a file.
@@ -368,6 +370,13 @@ impl Show {
             iso: iso(import.created_at.micros()),
             is_open: import.state.is_open(),
             is_check: import.state == State::Checking,
+            under_way: match (import.state, plan.stage) {
+                (State::Checking, _) => "Checking all lines",
+                (_, Stage::Judge) => "Checking all lines once more",
+                (_, Stage::Bring) => "Bringing people in",
+                (_, Stage::Back) => "Taking everyone back who has come in",
+            },
+            is_back: import.is_whole_in_parts() && plan.stage == Stage::Back,
             is_broken: matches!(import.state, State::Reading | State::Read),
             summary,
             note: import.note.clone(),
@@ -384,11 +393,6 @@ impl Show {
             submit: format!("Import {}", plural(counts.ready(), "person", "people")),
             bad: counts.bad(),
             none: chosen == "none",
-            not_whole: if counts.all() > WHOLE {
-                too_long()
-            } else {
-                String::new()
-            },
             errors,
             file: (shows_lines && counts.bad() > 0).then(|| format!("{here}/errors.csv")),
             filters,

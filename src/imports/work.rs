@@ -1,15 +1,19 @@
 //! Judging the lines of an import and bringing its people in, some hundreds in a transaction, with the right of whoever ordered it asked
 //! again for each of them. The place is kept in the same transaction, so a restart goes on from there.
 //!
-//! "All or nothing" is one transaction: its lines are judged anew in it, and one that has become impossible since the check rolls
-//! everything back. The lines are then judged once more, so that the page shows which.
+//! "All or nothing" of a few lines is one transaction: they are judged anew in it, and one that has become impossible since the check
+//! rolls everything back. Of more lines all are judged anew before the first is brought in, so that what has changed since the check
+//! changes nothing. What changes while people come in takes everyone back who has come, in parts and with a row in the record for each;
+//! their mails wait until the last one is in. In both cases the lines are then judged once more, so that the page shows which it was.
 
 use tokio_util::sync::CancellationToken;
 
+use serde_json::{Value, json};
+
 use super::{
-    import::{Counts, Import, State},
+    import::{self, Counts, Import, State},
     judge::{self, Sentence},
-    plan::Plan,
+    plan::{Plan, Stage},
     row::Wanted,
     store,
     verdict::Verdict,
@@ -17,25 +21,31 @@ use super::{
 use crate::{
     access::{
         Can,
-        permission::{InviteCreate, LimitSet, MemberManage},
+        permission::{InviteCreate, LimitSet, MemberManage, RoleAssign},
         resumed,
     },
     app::App,
-    audit::Actor,
+    audit::{self, Action, Actor, Entry},
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
     ids::{ImportId, InvitationId, MemberId, OrgId},
     invitations::{self, Desk, bulk},
     limits::{Wish, promised},
-    mail::address::Address,
-    members::addition::{self, NewPerson},
+    mail::{address::Address, outbox},
+    members::{
+        addition::{self, NewPerson},
+        assignment::{self, Assignment},
+        member::Change,
+    },
 };
 
 /// How many lines are judged in one transaction.
 const JUDGED: i64 = 1_000;
 /// How many people are brought in by one transaction.
 pub const BROUGHT: i64 = 500;
+/// How many mails are let go, or taken back, by one transaction.
+const MAILS: usize = 5_000;
 /// How often a part is tried that somebody else's change has crossed.
 const TRIES: usize = 3;
 
@@ -67,14 +77,18 @@ pub async fn run_once(app: &App, org: OrgId, id: ImportId) -> Result<()> {
             Err(Error::Conflict(_)) if tries < TRIES => {}
             Err(Error::Internal(inner)) => {
                 tracing::error!(%inner, import = %id, "an import was stopped");
-                break "Something went wrong on our side. Who was brought in stays.".to_owned();
+                break "Something went wrong on our side.".to_owned();
             }
             Err(error) => break format!("Stopped: {error}"),
         }
     };
     let mut tx = app.db.write().await?;
     if let Some(import) = store::lock(&mut tx, org, id).await? {
-        store::stop(&mut tx, &import, &note, app.clock.now()).await?;
+        if import.is_whole_in_parts() && import.changed > 0 && import.plan().stage == Stage::Bring {
+            import::turn_back(&mut tx, &import, &note).await?;
+        } else {
+            store::stop(&mut tx, &import, &note, app.clock.now()).await?;
+        }
     }
     tx.commit().await
 }
@@ -88,7 +102,17 @@ async fn part(app: &App, org: OrgId, id: ImportId) -> Result<()> {
     else {
         return Ok(());
     };
+    let in_parts = import.is_whole_in_parts();
+    if in_parts && import.plan().stage == Stage::Back {
+        // Nobody's right is needed to leave things as they were.
+        back(&mut tx, app, &mut import, now).await?;
+        return tx.commit().await;
+    }
     let by = proof(&mut tx, app, &import, now).await?;
+    if in_parts {
+        part_of_whole(&mut tx, app, &by, &mut import, now).await?;
+        return tx.commit().await;
+    }
     if import.state == State::Running && import.plan().whole {
         return match whole(&mut tx, app, &by, &mut import, now).await? {
             Went::On => tx.commit().await,
@@ -102,11 +126,102 @@ async fn part(app: &App, org: OrgId, id: ImportId) -> Result<()> {
     tx.commit().await
 }
 
+/// The next part of a whole that takes more than one transaction.
+async fn part_of_whole(
+    tx: &mut Tx,
+    app: &App,
+    by: &Can<InviteCreate>,
+    import: &mut Import,
+    now: Timestamp,
+) -> Result<()> {
+    if import.plan().stage == Stage::Judge {
+        return judge_once_more(tx, app, by, import, now).await;
+    }
+    let mark = outbox::mark(tx).await?;
+    if let Went::Amiss(note) = step(tx, app, by, import, now).await? {
+        return import::turn_back(tx, import, &note).await;
+    }
+    outbox::hold(tx, mark, held(import)).await?;
+    if import.state == State::Done && outbox::release(tx, held(import), now, MAILS).await? == MAILS {
+        import.state = State::Running; // more of them wait
+        store::advance(tx, import).await?;
+    }
+    Ok(())
+}
+
+/// Until when the mails of a whole wait: an instant of its own that never comes, by which they are found again.
+fn held(import: &Import) -> Timestamp {
+    const YEAR_3000: i64 = 32_503_680_000_000_000;
+    Timestamp::from_micros(YEAR_3000 + import.id.raw())
+}
+
+/// Judges the next lines of a whole before anybody is brought in.
+async fn judge_once_more(
+    tx: &mut Tx,
+    app: &App,
+    by: &Can<InviteCreate>,
+    import: &mut Import,
+    now: Timestamp,
+) -> Result<()> {
+    step(tx, app, by, import, now).await?;
+    if import.state == State::Running {
+        return Ok(());
+    }
+    let bad = Counts::of(import).bad();
+    let plan = Plan {
+        whole: bad == 0,
+        stage: Stage::Bring,
+        ..import.plan()
+    };
+    let note = if bad == 0 {
+        (import.state, import.place, import.counts) = (State::Running, 0, "{}".to_owned());
+        store::advance(tx, import).await?;
+        String::new()
+    } else {
+        let line = store::list_bad(tx, import, 0, 1).await?.into_iter().next();
+        line.map_or_else(String::new, |line| amiss(line.line, &line.note))
+    };
+    store::set_plan(tx, import, &serde_json::to_string(&plan)?, &note).await
+}
+
+/// What is told of a line that has spoiled a whole.
+fn amiss(line: i64, why: &str) -> String {
+    let line = crate::web::filters::number(line);
+    format!("Nothing was changed. Since the check line {line} has become impossible: {why}")
+}
+
+/// Takes back the last of those whom a whole has brought in; after the first of them the lines are judged once more.
+async fn back(tx: &mut Tx, app: &App, import: &mut Import, now: Timestamp) -> Result<()> {
+    let actor = actor(app, import);
+    let after = (import.place - BROUGHT).max(0);
+    let keys = store::list_ready_keys(tx, import, after, import.place).await?;
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let of = (import.org_id, import.created_at);
+    let mut gone = addition::take_back(tx, &actor, of, &keys, now).await?;
+    gone += bulk::take_back(tx, &actor, of, &keys, now).await?;
+    import.place = after;
+    store::advance(tx, import).await?;
+    if gone > 0 {
+        let after = json!({ "taken_back": gone });
+        let entry = Entry::done(Action::ImportStop, import.object(), Value::Null, after);
+        audit::record(tx, &actor, Some(import.org_id), entry, now).await?;
+    }
+    if after > 0 || outbox::withdraw(tx, held(import), MAILS).await? == MAILS {
+        return Ok(());
+    }
+    let note = import.note.trim_start_matches("Nothing was changed. ");
+    let note = format!("Nobody was brought in: everyone who had come was taken back. {note}");
+    check_again(tx, import, &note).await
+}
+
+fn actor(app: &App, import: &Import) -> Actor {
+    let who = (import.user_id, import.actor_name.as_str());
+    Actor::returned(&app.keys, who, &import.ip, &import.agent, &import.request_id)
+}
+
 /// The present right of whoever ordered the import.
 async fn proof(tx: &mut Tx, app: &App, import: &Import, now: Timestamp) -> Result<Can<InviteCreate>> {
-    let who = (import.user_id, import.actor_name.as_str());
-    let actor = Actor::returned(&app.keys, who, &import.ip, &import.agent, &import.request_id);
-    resumed(tx, actor, import.user_id, import.org_id, now).await
+    resumed(tx, actor(app, import), import.user_id, import.org_id, now).await
 }
 
 /// Works an import off at once, in the caller's transaction; what is to be whole and is not leaves it unfinished, see [`again`].
@@ -135,25 +250,26 @@ async fn whole(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Impo
 /// Judges the lines of a whole again that could not be brought in; the caller's transaction is gone.
 pub async fn again(app: &App, import: &Import, note: &str) -> Result<()> {
     let mut tx = app.db.write().await?;
+    check_again(&mut tx, import, note).await?;
+    tx.commit().await
+}
+
+async fn check_again(tx: &mut Tx, import: &Import, note: &str) -> Result<()> {
     let plan = Plan {
         whole: false,
+        stage: Stage::Bring,
         ..import.plan()
     };
-    store::set_checking(
-        &mut tx,
-        (import.org_id, import.id),
-        &serde_json::to_string(&plan)?,
-        note,
-    )
-    .await?;
-    tx.commit().await
+    let of = (import.org_id, import.id);
+    store::set_checking(tx, of, &serde_json::to_string(&plan)?, note).await?;
+    Ok(())
 }
 
 /// The next lines.
 async fn step(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Import, now: Timestamp) -> Result<Went> {
-    let runs = import.state == State::Running;
-    let most = if runs { BROUGHT } else { JUDGED };
     let plan = import.plan();
+    let runs = import.state == State::Running && plan.stage == Stage::Bring;
+    let most = if runs { BROUGHT } else { JUDGED };
     let desk = app.desk();
     if !runs {
         store::forget_rounds(tx, import).await?;
@@ -175,11 +291,7 @@ async fn step(tx: &mut Tx, app: &App, by: &Can<InviteCreate>, import: &mut Impor
             if plan.whole
                 && let Some(bad) = sentences.iter().find(|one| one.verdict.is_bad())
             {
-                return Ok(Went::Amiss(format!(
-                    "Nothing was changed. Since the check line {} has become impossible: {}",
-                    crate::web::filters::number(bad.line),
-                    bad.note
-                )));
+                return Ok(Went::Amiss(amiss(bad.line, &bad.note)));
             }
             import.changed += bring(tx, &desk, by, &mut sentences, now).await?;
         }
@@ -286,6 +398,15 @@ async fn add(tx: &mut Tx, desk: &Desk<'_>, by: &Can<InviteCreate>, people: Vec<C
         until: wanted.until,
     });
     let added = addition::add_many(tx, &by.also::<MemberManage>()?, desk.keys, new.collect(), now).await?;
+    for ((_, wanted), added) in people.iter().zip(&added) {
+        if !wanted.additional.is_empty() {
+            let to = Assignment {
+                role: None,
+                additional: Some(wanted.additional.clone()),
+            };
+            assignment::assign(tx, &by.also::<RoleAssign>()?, Change::from(added.id), to, now).await?;
+        }
+    }
     let wishes: Vec<(MemberId, &str, &Wish)> = people
         .iter()
         .zip(&added)

@@ -8,9 +8,11 @@ use super::{
     invitation::{self, Desk, Terms, domains_in_words},
     store,
 };
+use serde_json::json;
+
 use crate::{
     access::{Can, OrgRef, Permission, permission::InviteCreate},
-    audit,
+    audit::{self, Action, Actor, Entry, Object},
     clock::{Timestamp, days},
     db::{Read, Tx},
     error::{Error, Result},
@@ -312,6 +314,25 @@ pub async fn invite_each(
         }
     }
     create_each(tx, by, desk, wanted, None, now).await
+}
+
+/// Deletes the codes of those of some addresses who were invited since an instant, because not all of their import could be done; how
+/// many they were.
+pub async fn take_back(
+    tx: &mut Tx,
+    by: &Actor,
+    (org, since): (OrgId, Timestamp),
+    email_keys: &[&str],
+    now: Timestamp,
+) -> Result<usize> {
+    let gone = store::take_back(tx, org, email_keys, since, now).await?;
+    let entries = gone.iter().map(|(id, email)| {
+        let after = json!({ "state": "deleted", "because": "not all of the import could be done" });
+        let object = Object::new("invitation", id.raw(), email.clone());
+        Entry::done(Action::InvitationRevoke, object, json!({ "state": "pending" }), after)
+    });
+    audit::record_many(tx, by, Some(org), entries.collect(), now).await?;
+    Ok(gone.len())
 }
 
 /// What is known of each of some addresses in the organization, with one statement.

@@ -3,6 +3,8 @@
 //! An invitation is a small state machine whose columns say what happened; [`Invitation::status`] reads them. The link's token is
 //! derived from the id and the generation (MODEL section 3), so the row holds its hash alone and a page can still show it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 pub use super::store::Invitation;
@@ -468,6 +470,18 @@ pub(super) fn created_entry(
         before,
         after,
     )
+}
+
+/// Says of some invitations that nobody mails them, because there is no mail server: their links are given out by hand.
+pub async fn not_mailed(tx: &mut Tx, invitations: &[InvitationId]) -> Result<()> {
+    let mut by_org: BTreeMap<OrgId, Vec<String>> = BTreeMap::new();
+    for id in invitations {
+        by_org.entry(id.org()).or_default().push(id.raw().to_string());
+    }
+    for (org, ids) in by_org {
+        store::set_not_mailed(tx, org, ids.join(",")).await?;
+    }
+    Ok(())
 }
 
 /// What became of the mail, told by the mail worker. A bounce is recorded and keeps new invitations away for a while.

@@ -17,8 +17,8 @@ mod store;
 mod views;
 
 pub use invitation::{
-    Delivery, Desk, Invitation, State, Status, Terms, delivery_changed, invite, may_handle, new_link, remind_due,
-    resend, revoke, revoke_by, roles_for,
+    Delivery, Desk, Invitation, State, Status, Terms, delivery_changed, invite, may_handle, new_link, not_mailed,
+    remind_due, resend, revoke, revoke_by, roles_for,
 };
 
 use handlers::{batches, guests, into_group, invites, mine};

@@ -255,9 +255,20 @@ sql! {
          where org_id = $1 and id = $2 and state = 1 and expires_at <= $3 and (renewal_at is null or renewal_at <= $4)";
     DELIVERED: (OrgId, InvitationId, Delivery, String) => () =
         "update invitations set delivery = $3, last_error = $4 where org_id = $1 and id = $2";
+    NOT_MAILED: (OrgId, String) => () = {
+        sqlite "update invitations set delivery = 5, last_error = '' where org_id = $1 and id in (select value from json_each('[' || $2 || ']'))"
+        postgres "update invitations set delivery = 5, last_error = '' where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[]))"
+    };
     BY_INVITER: (OrgId, UserId) => (InvitationId, String) = "select id, email from invitations where org_id = $1 and state = 1 and invited_by = $2 order by id";
     REVOKE_BY: (OrgId, UserId, Timestamp) => () =
         "update invitations set state = 4, decided_at = $3, version = version + 1 where org_id = $1 and state = 1 and invited_by = $2";
+    TAKE_BACK: (OrgId, String, Timestamp, Timestamp) => (InvitationId, String) = {
+        sqlite "update invitations set state = 4, decided_at = $4, version = version + 1
+                where org_id = $1 and state = 1 and created_at >= $3 and email_key in (select value from json_each($2)) returning id, email"
+        postgres "update invitations set state = 4, decided_at = $4, version = version + 1
+                where org_id = $1 and state = 1 and created_at >= $3
+                and email_key in (select value from jsonb_array_elements_text(cast($2 as jsonb)) k (value)) returning id, email"
+    };
     ENDING: (Timestamp, Timestamp, i64) => Ending =
         "select i.id, i.org_id, o.name as organization, o.zone, i.email, i.generation, i.role, i.invited_by, i.expires_at from invitations i join orgs o on o.id = i.org_id
          where i.state = 1 and i.reminded_at is null and i.expires_at > $1 and i.expires_at <= $2 and i.delivery in (1, 2, 3) and i.expires_at - i.created_at > $2 - $1 and o.state = 1
@@ -512,6 +523,11 @@ pub(super) async fn set_delivery(
 ) -> Result<u64> {
     tx.run(DELIVERED, (org, id, delivery, error)).await
 }
+/// Says of some invitations of an organization that nobody mails them; their ids are one text, `1,2,3`.
+pub(super) async fn set_not_mailed(tx: &mut Tx, org: OrgId, ids: String) -> Result<()> {
+    tx.run(NOT_MAILED, (org, ids)).await?;
+    Ok(())
+}
 pub(super) async fn list_by_inviter(
     db: &mut impl Read,
     org: OrgId,
@@ -521,6 +537,20 @@ pub(super) async fn list_by_inviter(
 }
 pub(super) async fn revoke_by(tx: &mut Tx, org: OrgId, user: UserId, now: Timestamp) -> Result<u64> {
     tx.run(REVOKE_BY, (org, user, now)).await
+}
+/// Deletes the open codes of some addresses that were made since an instant; which they were, in the order of their ids.
+pub(super) async fn take_back(
+    tx: &mut Tx,
+    org: OrgId,
+    email_keys: &[&str],
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<(InvitationId, String)>> {
+    let mut gone = tx
+        .all(TAKE_BACK, (org, serde_json::to_string(email_keys)?, since, now))
+        .await?;
+    gone.sort_unstable();
+    Ok(gone)
 }
 pub(super) async fn list_ending(
     db: &mut impl Read,

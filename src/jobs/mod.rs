@@ -23,7 +23,7 @@ use crate::{
     keys, limits,
     mail::{
         outbox::{self, Delivered, MailRow},
-        transport::Outcome,
+        transport::{Outcome, Post},
     },
     members::member,
     notifications, usage,
@@ -44,7 +44,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// How many mails are under way at once.
 const LANES: usize = 4;
 /// How many are passed over at once where there is no mail server to send them.
-const UNSENT: usize = 200;
+const UNSENT: usize = 500;
+/// How many results of sending are written down in one transaction.
+const SETTLED: usize = 200;
 
 /// A mail that was tried, and what became of it.
 type Sent = (MailRow, Outcome);
@@ -106,19 +108,19 @@ pub async fn post(app: &App) -> Result<usize> {
 }
 
 async fn post_until(app: &App, stop: &CancellationToken) -> Result<usize> {
+    let Some(post) = &app.sender.post else {
+        return pass_over(app, stop).await;
+    };
     let (told, heard) = mpsc::unbounded_channel();
     // Beside each other: a conversation with a mail server must not stand still while the database is busy.
-    let (sent, settled) = tokio::join!(send_all(app, told, stop), settle_all(app, heard));
+    let (sent, settled) = tokio::join!(send_all(app, post, told, stop), settle_all(app, heard));
     sent?;
     settled
 }
 
 /// Sends until nothing is due and nothing under way, or until `stop`. A server that hangs holds up its own mail alone: the next is
 /// taken as soon as one of the others has ended, and only then, so that what is taken is really being sent.
-async fn send_all(app: &App, told: mpsc::UnboundedSender<Sent>, stop: &CancellationToken) -> Result<()> {
-    let Some(post) = &app.sender.post else {
-        return pass_over(app, &told, stop).await;
-    };
+async fn send_all(app: &App, post: &Post, told: mpsc::UnboundedSender<Sent>, stop: &CancellationToken) -> Result<()> {
     let mut under_way = FuturesUnordered::new();
     let mut not_before = Instant::now();
     loop {
@@ -149,23 +151,23 @@ async fn send_all(app: &App, told: mpsc::UnboundedSender<Sent>, stop: &Cancellat
     }
 }
 
-/// Marks what is due as mails that nobody sends, where there is no mail server: many together, because there is nothing to wait for.
-async fn pass_over(app: &App, told: &mpsc::UnboundedSender<Sent>, stop: &CancellationToken) -> Result<()> {
-    while !stop.is_cancelled() {
-        let taken = outbox::take_due(&app.db, app.clock.now(), UNSENT).await?;
-        if taken.is_empty() || told.is_closed() {
-            break;
-        }
-        for row in taken {
-            let _ = told.send((row, Outcome::Deferred(String::new())));
-        }
+/// Marks what is due as mails that nobody sends, where there is no mail server: hundreds with a few statements, because there is
+/// nothing to wait for and an import leaves thousands of them.
+async fn pass_over(app: &App, stop: &CancellationToken) -> Result<usize> {
+    let mut count = 0;
+    while !stop.is_cancelled() && outbox::is_due(&mut app.db.read(), app.clock.now()).await? {
+        let mut tx = app.db.write().await?;
+        let (passed, invitations) = outbox::pass_over(&mut tx, app.clock.now(), UNSENT).await?;
+        invitations::not_mailed(&mut tx, &invitations).await?;
+        tx.commit().await?;
+        count += passed;
     }
-    Ok(())
+    Ok(count)
 }
 
 async fn settle_all(app: &App, mut heard: mpsc::UnboundedReceiver<Sent>) -> Result<usize> {
     let (mut count, mut results) = (0, Vec::new());
-    while heard.recv_many(&mut results, UNSENT).await > 0 {
+    while heard.recv_many(&mut results, SETTLED).await > 0 {
         settle(app, &results).await?;
         count += results.len();
         results.clear();
@@ -189,7 +191,7 @@ async fn settle_once(app: &App, results: &[Sent]) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     for (row, outcome) in results {
-        let delivered = outbox::settle(&mut tx, row, outcome, app.sender.post.is_some(), now).await?;
+        let delivered = outbox::settle(&mut tx, row, outcome, true, now).await?;
         show(app, &mut tx, &delivered, now).await?;
     }
     tx.commit().await

@@ -12,10 +12,20 @@ use super::{
 use crate::{
     audit::{self, Actor, Entry, Object},
     clock::Timestamp,
-    db::Tx,
+    db::{Read, Tx},
     error::Result,
-    ids::{KeyId, MemberId, OrgId},
+    ids::{GroupId, KeyId, MemberId, OrgId},
 };
+
+/// How many keys stop working when a member is disabled or leaves; keys of groups and services go on.
+pub async fn count_of_member(db: &mut impl Read, org: OrgId, member: MemberId, now: Timestamp) -> Result<i64> {
+    store::count_working_of_member(db, org, member, now).await
+}
+
+/// How many keys stop working when a group is deleted: those that belong to it. Others that put their use down to it go on without it.
+pub async fn count_of_group(db: &mut impl Read, org: OrgId, group: GroupId, now: Timestamp) -> Result<i64> {
+    store::count_working_of_group(db, org, group, now).await
+}
 
 /// Suspends the keys of members who are deactivated, disabled, or whose membership has ended. Those that a person has suspended stay as
 /// they are, and do not come back with their owner.

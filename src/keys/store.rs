@@ -359,6 +359,10 @@ sql! {
         sqlite "select id, name, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state < 3 order by id"
         postgres "select id, name, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state < 3 order by id"
     };
+    WORKING_OF_MEMBER: (OrgId, MemberId, Timestamp) => (i64,) =
+        "select count(*) from api_keys where org_id = $1 and member_id = $2 and state = 1 and (expires_at is null or expires_at > $3)";
+    WORKING_OF_GROUP: (OrgId, GroupId, Timestamp) => (i64,) =
+        "select count(*) from api_keys where org_id = $1 and group_id = $2 and kind = 2 and state = 1 and (expires_at is null or expires_at > $3)";
     OWNED_BACK: (OrgId, String) => Owned = {
         sqlite "select id, name, state from api_keys where org_id = $1 and member_id in (select value from json_each('[' || $2 || ']')) and state = 2 and suspended_by = 2 order by id"
         postgres "select id, name, state from api_keys where org_id = $1 and member_id = any (cast(string_to_array($2, ',') as bigint[])) and state = 2 and suspended_by = 2 order by id"
@@ -542,6 +546,19 @@ pub(super) async fn set_state(
 }
 pub(super) async fn counts(db: &mut impl Read, org: OrgId) -> Result<Vec<StateCount>> {
     db.all(COUNTS, (org,)).await
+}
+/// How many keys of a member have not ended and are not suspended.
+pub(super) async fn count_working_of_member(
+    db: &mut impl Read,
+    org: OrgId,
+    of: MemberId,
+    now: Timestamp,
+) -> Result<i64> {
+    Ok(db.one(WORKING_OF_MEMBER, (org, of, now)).await?.0)
+}
+/// How many keys that belong to a group have not ended and are not suspended.
+pub(super) async fn count_working_of_group(db: &mut impl Read, org: OrgId, of: GroupId, now: Timestamp) -> Result<i64> {
+    Ok(db.one(WORKING_OF_GROUP, (org, of, now)).await?.0)
 }
 pub(super) async fn list_owned(db: &mut impl Read, org: OrgId, of: &[MemberId]) -> Result<Vec<Owned>> {
     db.all(OWNED, (org, members(of))).await

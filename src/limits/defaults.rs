@@ -124,6 +124,17 @@ pub async fn without(
     Ok(Without { count, few })
 }
 
+/// How the members are found whom nothing limits: among the few with a choice of "unlimited" where the organization has a default.
+pub async fn limitless(db: &mut impl Read, org: OrgId) -> Result<crate::members::list::Limitless> {
+    use crate::members::list::Limitless;
+    let facts = store::find_facts(db, org).await?;
+    Ok(if facts.defaults > 0 {
+        Limitless::Few
+    } else {
+        Limitless::Any
+    })
+}
+
 /// What is to be the default of an organization's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {

@@ -454,6 +454,14 @@ impl SettingsForm {
     }
 }
 
+/// A member takes back what they have asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct WithdrawForm {
+    /// Which limit.
+    pub window: String,
+}
+
 /// A member asks for more.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

@@ -70,6 +70,9 @@ pub fn routes() -> Vec<Route> {
         post("/o/{org}/limits/request", handlers::requests::create)
             .in_org(P::LimitRequest)
             .records(Action::LimitRequest),
+        post("/o/{org}/limits/request/withdrawal", handlers::requests::withdraw)
+            .in_org(P::LimitRequest)
+            .records(Action::LimitRequestWithdraw),
         get("/o/{org}/limits/requests/{request}", handlers::requests::show)
             .in_org(P::LimitDecide)
             .about(Target::LimitRequest),

@@ -37,7 +37,7 @@ pub enum State {
     Approved = 2,
     /// It was refused.
     Denied = 3,
-    /// Nobody answered in time.
+    /// Nobody answered in time, or, where it says when it was decided, whoever asked has withdrawn it.
     Expired = 4,
 }
 
@@ -76,6 +76,7 @@ impl Request {
             State::Open if self.expires_at > now => "Waiting",
             State::Approved => "Approved",
             State::Denied => "Denied",
+            State::Expired if self.decided_at.is_some() => "Withdrawn",
             State::Open | State::Expired => "Expired",
         }
     }
@@ -184,6 +185,31 @@ pub async fn ask(tx: &mut Tx, by: &Can<LimitRequest>, ask: &Ask, now: Timestamp)
         mail::enqueue_many(tx, Some(org.id), &mails, now).await?;
     }
     Ok(request)
+}
+
+/// Withdraws one's own request of a window while nobody has answered it.
+pub async fn withdraw(tx: &mut Tx, by: &Can<LimitRequest>, window: Window, now: Timestamp) -> Result<()> {
+    let org = by.org();
+    let id = by.member().ok_or(Error::NotFound)?;
+    member::lock_live(tx, org.id).await?;
+    let own = store::list_requests_of(tx, org.id, id).await?;
+    let Some(request) = own.into_iter().find(|one| one.period == window && one.is_open(now)) else {
+        return Err(Error::conflict(
+            "This request does not wait any more. Reload the page to see what became of it.",
+        ));
+    };
+    let (state, name) = (State::Expired, by.actor().name.as_str());
+    store::decide(tx, org.id, request.id, state, now, name, "", None, None).await?;
+    let settings = settings::find(tx, org).await?;
+    let before = json!({ format!("{}_limit", window.key()): words(request.amount, window, request.until, &settings) });
+    let member = member::find(tx, org.id, id).await?;
+    let entry = Entry::done(
+        Action::LimitRequestWithdraw,
+        policy::object(&member),
+        before,
+        Json::Null,
+    );
+    audit::record(tx, by.actor(), Some(org.id), entry, now).await
 }
 
 /// Grants a request, with the amount and the end that the caller decides on.
@@ -317,10 +343,10 @@ fn answered(request: &Request) -> Error {
     if request.state == State::Open {
         return Error::conflict("This request has expired. The member can ask again.");
     }
-    let word = if request.state == State::Approved {
-        "approved"
-    } else {
-        "answered"
+    let word = match request.state {
+        State::Approved => "approved",
+        State::Expired if request.decided_at.is_some() => "withdrawn",
+        _ => "answered",
     };
     Error::conflict(format!("{} has {word} this request already.", request.decided_by))
 }

@@ -441,6 +441,9 @@ pub(super) async fn save_rules(
     tx.run(SAVE_RULES, (org, since, zone, anchor_day, week_start)).await?;
     Ok(())
 }
+pub(super) async fn find_facts(db: &mut impl Read, org: OrgId) -> Result<Facts> {
+    db.one(FACTS, (org,)).await
+}
 pub(super) fn ask_facts(org: OrgId) -> Ask<(OrgId,), Facts> {
     FACTS.with((org,))
 }

@@ -455,6 +455,10 @@ pub struct RequestRow {
     pub class: &'static str,
     /// Who answered, and what.
     pub answer: String,
+    /// Whether it waits for an answer.
+    pub waits: bool,
+    /// Which limit, by its stable name.
+    pub window: &'static str,
 }
 
 impl RequestRow {
@@ -491,6 +495,8 @@ impl RequestRow {
                 _ => "",
             },
             answer,
+            waits: row.is_open(now),
+            window: row.period.key(),
         }
     }
 }

@@ -63,6 +63,9 @@ pub enum Mail {
     PasswordChanged {
         /// When.
         at: Timestamp,
+        /// The person's zone, empty in rows from before it was written.
+        #[serde(default)]
+        zone: String,
     },
     /// A code that proves an address.
     VerifyAddress {
@@ -226,6 +229,9 @@ pub enum Mail {
     NewSignIn {
         /// When.
         at: Timestamp,
+        /// The person's zone, empty in rows from before it was written.
+        #[serde(default)]
+        zone: String,
         /// The kind of device, in our own words.
         device: String,
         /// From which network address.
@@ -295,8 +301,8 @@ impl Mail {
                 link: url(links::reset(settings, keys, *reset, *created_at))?,
                 minutes: *minutes,
             }),
-            Self::PasswordChanged { at } => Message::PasswordChanged(message::PasswordChanged {
-                changed: when(*at, &Zone::find_or_utc("UTC")),
+            Self::PasswordChanged { at, zone } => Message::PasswordChanged(message::PasswordChanged {
+                changed: when(*at, &Zone::find_or_utc(zone)),
                 link: url(settings.link("/forgot"))?,
             }),
             Self::VerifyAddress { user, nonce, minutes } => Message::VerifyAddress(message::VerifyAddress {
@@ -471,8 +477,8 @@ impl Mail {
                     link: url(settings.link(&format!("/o/{slug}/{page}")))?,
                 })
             }
-            Self::NewSignIn { at, device, from } => Message::NewSignIn(message::NewSignIn {
-                at: when(*at, &Zone::find_or_utc("UTC")),
+            Self::NewSignIn { at, zone, device, from } => Message::NewSignIn(message::NewSignIn {
+                at: when(*at, &Zone::find_or_utc(zone)),
                 device: device.clone(),
                 from: from.clone(),
                 link: url(settings.link("/me/security"))?,
@@ -537,6 +543,26 @@ pub async fn enqueue_many(
     }
     store::insert(tx, rows).await?;
     Ok(ids)
+}
+
+/// The number from which the mails that this transaction writes are counted; others write none before it ends.
+pub async fn mark(tx: &mut Tx) -> Result<MailId> {
+    Ok(MailId::from_raw(store::take_ids(tx, 0).await?))
+}
+
+/// Holds the mails that this transaction has written since a mark, until [`release`] or [`withdraw`] finds them by the instant.
+pub async fn hold(tx: &mut Tx, since: MailId, until: Timestamp) -> Result<()> {
+    store::hold(tx, since, until).await
+}
+
+/// Lets mails go that were held, at most `limit`; how many they were.
+pub async fn release(tx: &mut Tx, held: Timestamp, now: Timestamp, limit: usize) -> Result<usize> {
+    Ok(store::release(tx, held, now, limit as i64).await? as usize)
+}
+
+/// Cancels mails that were held, at most `limit`; how many they were.
+pub async fn withdraw(tx: &mut Tx, held: Timestamp, limit: usize) -> Result<usize> {
+    Ok(store::withdraw(tx, held, limit as i64).await? as usize)
 }
 
 /// Cancels the mails of an invitation that have not left yet: its code was deleted or it was answered.
@@ -679,6 +705,19 @@ pub async fn take_due(db: &Db, now: Timestamp, limit: usize) -> Result<Vec<MailR
         tx.commit().await?;
     }
     Ok(taken)
+}
+
+/// Marks what is due as mails that nobody sends, because there is no mail server, at most `limit` together; how many they were, and the
+/// invitations among them, whose link is given out by hand.
+pub async fn pass_over(tx: &mut Tx, now: Timestamp, limit: usize) -> Result<(usize, Vec<InvitationId>)> {
+    let passed = store::pass_over(tx, now, limit as i64).await?;
+    let subjects = passed.iter().filter_map(|(_, subject)| *subject);
+    Ok((passed.len(), subjects.map(InvitationId::from_raw).collect()))
+}
+
+/// Whether something is due.
+pub async fn is_due(db: &mut impl Read, now: Timestamp) -> Result<bool> {
+    Ok(!store::list_due(db, now, 1).await?.is_empty())
 }
 
 /// Sends one mail that was taken; the caller writes down what became of it.

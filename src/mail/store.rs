@@ -107,6 +107,15 @@ sql! {
     FINISH: (MailId, MailState, String, Timestamp, Option<Timestamp>) => () =
         "update outbox set state = $2, last_error = $3, attempts = attempts + 1, next_at = coalesce($5, next_at),
                 sent_at = case when $2 = 2 then $4 else sent_at end where id = $1";
+    HOLD: (MailId, Timestamp) => () = "update outbox set next_at = $2 where id >= $1 and state = 1";
+    RELEASE: (Timestamp, Timestamp, i64) => () =
+        "update outbox set next_at = $2 where id in (select id from outbox where state in (1, 3) and next_at = $1 order by id limit $3)";
+    WITHDRAW: (Timestamp, i64) => () =
+        "update outbox set state = 6 where id in (select id from outbox where state in (1, 3) and next_at = $1 order by id limit $2)";
+    PASS_OVER: (Timestamp, i64) => (MailId, Option<i64>) =
+        "update outbox set state = 5, last_error = '', attempts = attempts + 1
+         where state in (1, 3) and id in (select id from outbox where state in (1, 3) and next_at <= $1 order by next_at, id limit $2)
+         returning id, subject_id";
     REQUEUE: (MailId, Timestamp) => () = "update outbox set state = 1, attempts = 0, last_error = '', next_at = $2 where id = $1";
     LIST: (i64, i64) => MailRow =
         "select id, org_id, recipient, message, subject_id, message_id, state, attempts, next_at, last_error, created_at, sent_at
@@ -165,6 +174,20 @@ pub(super) async fn finish(
 ) -> Result<()> {
     tx.run(FINISH, (id, state, error, now, next)).await?;
     Ok(())
+}
+pub(super) async fn hold(tx: &mut Tx, since: MailId, until: Timestamp) -> Result<()> {
+    tx.run(HOLD, (since, until)).await?;
+    Ok(())
+}
+pub(super) async fn release(tx: &mut Tx, held: Timestamp, now: Timestamp, most: i64) -> Result<u64> {
+    tx.run(RELEASE, (held, now, most)).await
+}
+pub(super) async fn withdraw(tx: &mut Tx, held: Timestamp, most: i64) -> Result<u64> {
+    tx.run(WITHDRAW, (held, most)).await
+}
+/// Marks what is due as mails that nobody sends, at most `most`: which they were, and what they are about.
+pub(super) async fn pass_over(tx: &mut Tx, now: Timestamp, most: i64) -> Result<Vec<(MailId, Option<i64>)>> {
+    tx.all(PASS_OVER, (now, most)).await
 }
 pub(super) async fn requeue(tx: &mut Tx, id: MailId, now: Timestamp) -> Result<()> {
     tx.run(REQUEUE, (id, now)).await?;

@@ -2,9 +2,13 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::member::{self, Imported, NewMember, Source};
+use super::{
+    mass,
+    member::{self, Imported, NewMember, Source},
+};
 use crate::{
     access::{Can, Role, permission::MemberManage},
+    audit::Actor,
     auth::{
         account::{self, Account, NewAccount, Proof, State},
         reset,
@@ -12,7 +16,7 @@ use crate::{
     clock::{Timestamp, days},
     db::Tx,
     error::{Error, Result},
-    ids::{GroupId, MemberId, ResetId, UserId},
+    ids::{GroupId, MemberId, OrgId, ResetId, UserId},
     invitations::invitation,
     mail::{self, Mail, address::Address},
     notifications::{self, Kind, News},
@@ -113,6 +117,22 @@ pub async fn add(tx: &mut Tx, by: &Can<MemberManage>, keys: &Keys, new: NewPerso
         name,
         is_new: !has_password,
     })
+}
+
+/// Takes back those of some addresses whom an import has added since an instant, because not all of it could be done; how many they were.
+/// Nobody hears of it, because nobody has heard of the beginning either. Accounts that were made for them stay.
+pub async fn take_back(
+    tx: &mut Tx,
+    by: &Actor,
+    (org, since): (OrgId, Timestamp),
+    email_keys: &[&str],
+    now: Timestamp,
+) -> Result<usize> {
+    let users = mass::take_back(tx, by, (org, since), email_keys, now).await?;
+    for kind in [Kind::Added, Kind::RoleChanged] {
+        notifications::withdraw(tx, org, kind, &users, since).await?;
+    }
+    Ok(users.len())
 }
 
 /// Refuses a role that the caller may not give.

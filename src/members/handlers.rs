@@ -13,7 +13,8 @@ use super::{
     picks::{Picks, Selection},
     saved,
     views::{
-        Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Viewer, role_choices, what_ends,
+        Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Stats, Viewer, role_choices,
+        what_ends,
     },
 };
 use crate::{
@@ -467,7 +468,7 @@ async fn disable_dialog(
     form: &ConfirmForm,
     errors: &FieldErrors,
 ) -> Result<Disable> {
-    let (sessions, invitations, groups) = consequences(app, member).await?;
+    let (sessions, invitations, groups, keys) = consequences(app, member).await?;
     let base = by.path("/members");
     Ok(Disable {
         l: shell::org(app, ctx, by, "Disable User", Tab::Members).await?,
@@ -478,7 +479,7 @@ async fn disable_dialog(
         action: format!("{base}/{}/disablement", member.id),
         back: format!("{base}/{}", member.id),
         support_contact: by.org().support_contact.clone(),
-        ends: what_ends(sessions, invitations, 0),
+        ends: what_ends(sessions, invitations, 0, keys),
         stays: "The name in reports and in the audit log".to_owned(),
         groups: groups.join(", "),
         reason: form.reason().unwrap_or_default(),
@@ -538,7 +539,11 @@ pub async fn create_removal(
     let member = member::remove(&mut tx, &by, change, app.clock.now()).await?;
     tx.commit().await?;
     let toast = said(format!("{} was removed from {}.", member.name, by.org().name));
-    respond::done(&app, &ctx, &Gone, toast, &by.path("/members"))
+    let counts = member::counts(&mut app.db.read(), by.org().id).await?;
+    let gone = Gone {
+        stats: Stats::new(&by, &counts),
+    };
+    respond::done(&app, &ctx, &gone, toast, &by.path("/members"))
 }
 
 async fn remove_dialog(
@@ -549,7 +554,7 @@ async fn remove_dialog(
     form: &ConfirmForm,
     errors: &FieldErrors,
 ) -> Result<Remove> {
-    let (sessions, invitations, groups) = consequences(app, member).await?;
+    let (sessions, invitations, groups, keys) = consequences(app, member).await?;
     let base = by.path("/members");
     Ok(Remove {
         l: shell::org(app, ctx, by, "Remove", Tab::Members).await?,
@@ -560,7 +565,7 @@ async fn remove_dialog(
         organization: by.org().name.clone(),
         action: format!("{base}/{}/removal", member.id),
         back: format!("{base}/{}", member.id),
-        ends: what_ends(sessions, invitations, groups.len()),
+        ends: what_ends(sessions, invitations, groups.len(), keys),
         stays: "The name in reports and in the audit log, and memberships of other organizations".to_owned(),
         confirm: form.typed().to_owned(),
         confirm_error: errors.of("confirm").to_owned(),
@@ -568,8 +573,8 @@ async fn remove_dialog(
     })
 }
 
-/// How many sessions and open invitations end, and the member's groups.
-async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<String>)> {
+/// How many sessions and open invitations end, the member's groups, and how many keys stop working.
+async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<String>, i64)> {
     let now = app.clock.now();
     let mut db = app.db.read();
     let sessions = if member::ends_sessions(&mut db, member, now).await? {
@@ -579,10 +584,12 @@ async fn consequences(app: &App, member: &Member) -> Result<(usize, i64, Vec<Str
     };
     let invitations = member::count_open_invitations(&mut db, member).await?;
     let groups = groups::list_of(&mut db, member.org_id, member.id).await?;
+    let keys = keys::owners::count_of_member(&mut db, member.org_id, member.id, now).await?;
     Ok((
         sessions,
         invitations,
         groups.into_iter().map(|group| group.name).collect(),
+        keys,
     ))
 }
 
@@ -598,7 +605,8 @@ pub(crate) async fn fragment<P: Right>(app: &App, by: &Can<P>, member: &Member) 
     usage::add_used(&mut db, member.org_id, &settings, &mut cells, now).await?;
     let held = held.iter().map(|one| (one.name.clone(), one.permits()));
     let row = Row::of_member(&viewer, member, &groups, held).with_limit(&cells);
-    Ok(RowFragment { row })
+    let stats = Stats::new(by, &member::counts(&mut db, member.org_id).await?);
+    Ok(RowFragment { row, stats })
 }
 
 /// Done: the member's row for htmx, else the page that the act came from.

@@ -20,14 +20,14 @@ use crate::{
         permission::{MemberDisable, MemberManage, MemberSuspend, RoleAssign},
         session,
     },
-    audit::{self, Action, Entry, Object},
+    audit::{self, Action, Actor, Entry, Object},
     clock::Timestamp,
     db::{Read, Tx},
     error::Result,
     groups,
     ids::{MemberId, OrgId, UserId},
     invitations::invitation,
-    keys,
+    keys, limits,
     notifications::{self, Kind, News},
     roles,
 };
@@ -71,7 +71,11 @@ pub async fn page(
     let after = after.unwrap_or_else(|| MemberId::from_raw(org.row(0)));
     let [a, b, c] = words;
     let filter = (org, after, super::list::mask(query), groups, a, b, c, limit as i64);
-    store::list_by_filter(db, filter, query.limitless.is_some()).await
+    let limitless = match query.limitless {
+        Some(_) => Some(limits::defaults::limitless(db, org).await?),
+        None => None,
+    };
+    store::list_by_filter(db, filter, limitless).await
 }
 
 /// The members among some ids, in the order of their ids; others are left out.
@@ -348,7 +352,7 @@ pub async fn disable(
         keys::owners::suspend(tx, by.actor(), org, &weighed.members(), now).await?;
     }
     let ended = end_sessions(tx, org, &weighed.changed, now).await?;
-    let revoked = revoke_invitations(tx, by, &weighed.changed, now).await?;
+    let revoked = revoke_invitations(tx, by.actor(), org, &weighed.changed, now).await?;
     let mut moves = Moves::default();
     let mut entries = Vec::with_capacity(weighed.changed.len());
     let mut told = Told::default();
@@ -383,23 +387,57 @@ pub async fn remove(
 ) -> Result<Vec<(MemberId, Outcome)>> {
     let deeds: Vec<_> = wanted.iter().map(|id| (*id, Deed::Remove)).collect();
     let weighed = weigh(tx, by, &deeds, now).await?;
-    let org = by.org().id;
-    if !weighed.changed.is_empty() {
-        let (ids, name) = (weighed.ids(), &by.actor().name);
-        store::lock_users(tx, users(&weighed.changed)).await?;
-        store::update_status(tx, org, ids.clone(), Status::Removed, None, "", name, now).await?;
-        store::unindex(tx, org, ids).await?;
-        let left = weighed.members();
-        groups::leave_all_many(tx, org, &left).await?;
-        roles::leave_all_many(tx, org, &left).await?;
-        keys::owners::revoke(tx, by.actor(), org, &left, now).await?;
-    }
-    let ended = end_sessions(tx, org, &weighed.changed, now).await?;
-    let revoked = revoke_invitations(tx, by, &weighed.changed, now).await?;
-    let mut moves = Moves::default();
-    let mut entries = Vec::with_capacity(weighed.changed.len());
+    end(tx, by.actor(), by.org().id, &weighed.changed, now).await?;
     let mut told = Told::default();
     for (member, _) in &weighed.changed {
+        told.note(by, member, "removed")?;
+    }
+    told.send(tx, now).await?;
+    Ok(weighed.answer(&deeds))
+}
+
+/// Ends the memberships that an import has made since an instant for some addresses; whose they were. An organization keeps an
+/// administrator all the same.
+pub(super) async fn take_back(
+    tx: &mut Tx,
+    by: &Actor,
+    (org, since): (OrgId, Timestamp),
+    email_keys: &[&str],
+    now: Timestamp,
+) -> Result<Vec<UserId>> {
+    single::lock_org(tx, org).await?;
+    let found = store::list_imported(tx, org, serde_json::to_string(email_keys)?, since).await?;
+    let ids = store::text(found.iter().map(|id| id.raw()));
+    let mut members = store::list_full(tx, org, ids).await?;
+    let is_steady =
+        |member: &Member| member.role == Role::Administrator && member.status.acts() && member.expires_at.is_none();
+    let steady = members.iter().filter(|member| is_steady(member)).count() as i64;
+    if steady > 0 && store::count_steady(tx, org).await? <= steady {
+        members.retain(|member| !is_steady(member));
+    }
+    let changed: Vec<_> = members.into_iter().map(|member| (member, Deed::Remove)).collect();
+    end(tx, by, org, &changed, now).await?;
+    Ok(changed.iter().map(|(member, _)| member.user_id).collect())
+}
+
+/// Ends memberships with all that ends with them, and records each.
+async fn end(tx: &mut Tx, by: &Actor, org: OrgId, changed: &[(Member, Deed)], now: Timestamp) -> Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<MemberId> = changed.iter().map(|(member, _)| member.id).collect();
+    let ids = store::text(left.iter().map(|id| id.raw()));
+    store::lock_users(tx, users(changed)).await?;
+    store::update_status(tx, org, ids.clone(), Status::Removed, None, "", &by.name, now).await?;
+    store::unindex(tx, org, ids).await?;
+    groups::leave_all_many(tx, org, &left).await?;
+    roles::leave_all_many(tx, org, &left).await?;
+    keys::owners::revoke(tx, by, org, &left, now).await?;
+    let ended = end_sessions(tx, org, changed, now).await?;
+    let revoked = revoke_invitations(tx, by, org, changed, now).await?;
+    let mut moves = Moves::default();
+    let mut entries = Vec::with_capacity(changed.len());
+    for (member, _) in changed {
         moves.note(member, None);
         let before = json!({ "status": member.status.key(), "role": member.role.key(), "email": member.email });
         let after = json!({
@@ -408,13 +446,10 @@ pub async fn remove(
             "invitations_revoked": revoked.get(&member.user_id).copied().unwrap_or(0),
         });
         entries.push(Entry::done(Action::MemberRemove, member.object(), before, after));
-        told.note(by, member, "removed")?;
     }
     moves.make(tx, org).await?;
-    audit::record_many(tx, by.actor(), Some(org), entries, now).await?;
-    told.send(tx, now).await?;
-    elect_primaries(tx, by, &weighed.changed, now).await?;
-    Ok(weighed.answer(&deeds))
+    audit::record_many(tx, by, Some(org), entries, now).await?;
+    elect_primaries(tx, by, org, changed, now).await
 }
 
 fn users(changed: &[(Member, Deed)]) -> String {
@@ -495,9 +530,10 @@ async fn end_sessions(
 }
 
 /// Deletes the codes of open invitations that these members made; how many of each.
-async fn revoke_invitations<P>(
+async fn revoke_invitations(
     tx: &mut Tx,
-    by: &Can<P>,
+    by: &Actor,
+    org: OrgId,
     changed: &[(Member, Deed)],
     now: Timestamp,
 ) -> Result<HashMap<UserId, u64>> {
@@ -505,16 +541,21 @@ async fn revoke_invitations<P>(
     if changed.is_empty() {
         return Ok(revoked);
     }
-    let org = by.org().id;
     for user in store::list_inviters(tx, org, users(changed)).await? {
-        let count = invitation::revoke_by(tx, by.actor(), org, user, now).await?;
+        let count = invitation::revoke_by(tx, by, org, user, now).await?;
         revoked.insert(user, count);
     }
     Ok(revoked)
 }
 
 /// The primary organization of those who leave theirs becomes another one, where they have one.
-async fn elect_primaries<P>(tx: &mut Tx, by: &Can<P>, changed: &[(Member, Deed)], now: Timestamp) -> Result<()> {
+async fn elect_primaries(
+    tx: &mut Tx,
+    by: &Actor,
+    org: OrgId,
+    changed: &[(Member, Deed)],
+    now: Timestamp,
+) -> Result<()> {
     let leaving: Vec<&Member> = changed
         .iter()
         .map(|(member, _)| member)
@@ -523,7 +564,6 @@ async fn elect_primaries<P>(tx: &mut Tx, by: &Can<P>, changed: &[(Member, Deed)]
     if leaving.is_empty() {
         return Ok(());
     }
-    let org = by.org().id;
     store::drop_primary(tx, org, store::text(leaving.iter().map(|member| member.id.raw()))).await?;
     let heirs = store::list_heirs(tx, store::text(leaving.iter().map(|member| member.user_id.raw()))).await?;
     let mut entries = Vec::with_capacity(heirs.len());
@@ -536,5 +576,5 @@ async fn elect_primaries<P>(tx: &mut Tx, by: &Can<P>, changed: &[(Member, Deed)]
         let (before, after) = (json!({ "organization": org }), json!({ "organization": heir.org_id }));
         entries.push(Entry::done(Action::PrimaryChange, object, before, after));
     }
-    audit::record_many(tx, by.actor(), None, entries, now).await
+    audit::record_many(tx, by, None, entries, now).await
 }

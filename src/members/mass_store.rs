@@ -1,14 +1,14 @@
 //! SQL of acts on many members. Lists of ids travel as one text, `1,2,3`; accounts, sessions' resets and invitations are read or ended as
 //! the acts on one member do.
 
-use super::{Member, Status, store::ListRow};
+use super::{Member, Status, list::Limitless, store::ListRow};
 use crate::{
     access::{EnterpriseRole, Role},
     clock::Timestamp,
     db::{Engine, Read, Statement, Text, Tx},
     error::Result,
     ids::{MemberId, OrgId, UserId},
-    limits::WITHOUT,
+    limits::{UNLIMITED, WITHOUT},
     record, sql,
 };
 
@@ -123,8 +123,13 @@ sql! {
         postgres "select user_id from members where org_id = $1 and status < 5 and user_id = any (cast(string_to_array($2, ',') as bigint[]))"
     };
     WITH_PRIMARY: (String) => (UserId,) = {
-        sqlite "select user_id from members where is_primary and org_id > 0 and user_id in (select value from json_each('[' || $1 || ']'))"
+        sqlite "select user_id from members where is_primary = 1 and org_id > 0 and user_id in (select value from json_each('[' || $1 || ']'))"
         postgres "select user_id from members where is_primary and org_id > 0 and user_id = any (cast(string_to_array($1, ',') as bigint[]))"
+    };
+    IMPORTED: (OrgId, String, Timestamp) => (MemberId,) = {
+        sqlite "select id from members where org_id = $1 and status < 5 and source = 4 and joined_at >= $3 and email_key in (select value from json_each($2)) order by id"
+        postgres "select id from members where org_id = $1 and status < 5 and source = 4 and joined_at >= $3
+                and email_key in (select value from jsonb_array_elements_text(cast($2 as jsonb)) k (value)) order by id"
     };
     DELETE_RESETS: (String) => () = {
         sqlite "delete from password_resets where user_id in (select value from json_each('[' || $1 || ']'))"
@@ -163,24 +168,25 @@ pub(super) fn text(ids: impl IntoIterator<Item = i64>) -> String {
 /// A filter: the organization, the place, a mask of roles and states, groups, up to three words, and how many.
 pub(super) type Filter = (OrgId, MemberId, i64, String, String, String, String, i64);
 
-/// The text that finds members by a filter, and, where it is asked for, only those whom no limit holds.
-fn by_filter(engine: Engine, limitless: bool) -> String {
+/// The text that finds members by a filter, and, where it is asked for, only those whom no limit holds. Where only a few can be those it
+/// begins with them: the unary plus keeps the range of ids, which covers everyone, from being walked instead.
+fn by_filter(engine: Engine, limitless: Option<Limitless>) -> String {
     let (groups, within) = match engine {
         Engine::Sqlite => ("in (select value from json_each('[' || $4 || ']'))", "instr"),
         Engine::Postgres => ("= any (cast(string_to_array($4, ',') as bigint[]))", "strpos"),
     };
     let words = [5, 6, 7]
         .map(|place| format!(" and (${place} = '' or {within}(m.name_key || ' ' || m.email_key, ${place}) > 0)"));
-    let without = if limitless {
-        format!(" and {WITHOUT}")
-    } else {
-        String::new()
+    let (id, without) = match limitless {
+        None => ("m.id", String::new()),
+        Some(Limitless::Any) => ("m.id", format!(" and {WITHOUT}")),
+        Some(Limitless::Few) => ("+m.id", format!(" and m.id in ({UNLIMITED}) and {WITHOUT}")),
     };
     format!(
         "select m.id, m.user_id, m.name, m.role, m.status, m.expires_at, u.enterprise_role,
                 coalesce((select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id), '') as additional
                 from members m join users u on u.id = m.user_id
-         where m.org_id = $1 and m.id > $2 and m.id < (($1 + 1) << 32) and m.status < 5 and (($3 >> cast((m.role / 10 - 2) * 4 + m.status - 1 as integer)) & 1) = 1
+         where m.org_id = $1 and {id} > $2 and {id} < (($1 + 1) << 32) and m.status < 5 and (($3 >> cast((m.role / 10 - 2) * 4 + m.status - 1 as integer)) & 1) = 1
          and ($4 = '' or exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id {groups})){}{without} order by m.id limit $8",
         words.concat()
     )
@@ -188,7 +194,7 @@ fn by_filter(engine: Engine, limitless: bool) -> String {
 
 /// The statements that are put together here, for the test that prepares each.
 pub fn made() -> Vec<Statement> {
-    [false, true]
+    [None, Some(Limitless::Any), Some(Limitless::Few)]
         .map(|limitless| {
             Statement::of_text::<Filter, Candidate>(
                 "muster::members::mass_store::by_filter",
@@ -199,7 +205,11 @@ pub fn made() -> Vec<Statement> {
         .into()
 }
 
-pub(super) async fn list_by_filter(db: &mut impl Read, filter: Filter, limitless: bool) -> Result<Vec<Candidate>> {
+pub(super) async fn list_by_filter(
+    db: &mut impl Read,
+    filter: Filter,
+    limitless: Option<Limitless>,
+) -> Result<Vec<Candidate>> {
     let text = Text::Made(by_filter(db.engine(), limitless));
     db.rows(text, filter).await
 }
@@ -272,6 +282,16 @@ pub(super) async fn list_with_primary(db: &mut impl Read, users: String) -> Resu
         .into_iter()
         .map(|row| row.0)
         .collect())
+}
+/// Those of some addresses who came by an import since an instant.
+pub(super) async fn list_imported(
+    db: &mut impl Read,
+    org: OrgId,
+    email_keys: String,
+    since: Timestamp,
+) -> Result<Vec<MemberId>> {
+    let rows = db.all(IMPORTED, (org, email_keys, since)).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 pub(super) async fn lock_users(tx: &mut Tx, users: String) -> Result<()> {
     tx.all(LOCK_USERS, (users,)).await?;

@@ -182,8 +182,13 @@ sql! {
                 (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture,
                 coalesce((select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = m.id), '') as additional
          from members m join users u on u.id = m.user_id left join users v on v.id = u.vouched_by and u.email_proof = 1
-         where m.org_id = $1 and m.status < 5 and (m.user_id = $2 or m.email_key = $3)";
-    HAS_PRIMARY: (UserId) => (i64,) = "select count(*) from members where user_id = $1 and is_primary and org_id > 0";
+         where m.org_id = $1 and m.status < 5 and m.id in (select a.id from members a where a.org_id = $1 and a.user_id = $2 and a.status < 5
+                union all select e.id from members e where e.org_id = $1 and e.email_key = $3 and e.status < 5)";
+    // The index of primary memberships serves SQLite only in these words; otherwise it reads every member there is.
+    HAS_PRIMARY: (UserId) => (i64,) = {
+        sqlite "select count(*) from members where user_id = $1 and is_primary = 1 and org_id > 0"
+        postgres "select count(*) from members where user_id = $1 and is_primary and org_id > 0"
+    };
     INSERT: bulk (OrgId, MemberId, UserId, String, String, String, String, Role, Status, bool, Source, Timestamp, Timestamp, Option<Timestamp>, Option<Timestamp>) =
         "insert into members (org_id, id, user_id, email, email_key, name, name_key, role, status, is_primary, source, joined_at, last_active_at, context_at, expires_at) values", "";
     INDEX: (OrgId, MemberId, MemberId) => () = {

@@ -372,18 +372,8 @@ pub struct Index {
     pub organization: String,
     /// How many members there are.
     pub total: i64,
-    /// How many are active.
-    pub active: i64,
-    /// How many have no private context yet.
-    pub inactive: i64,
-    /// How many are deactivated.
-    pub suspended: i64,
-    /// How many are disabled.
-    pub disabled: i64,
-    /// How many Org Admins act.
-    pub admins: i64,
-    /// The list of Org Admins.
-    pub admins_href: String,
+    /// How many are in which state.
+    pub stats: Stats,
     /// Whether Invite User + is offered.
     pub may_invite: bool,
     /// Whether Add user is offered.
@@ -601,15 +591,7 @@ impl Index {
             start: None,
             organization: by.org().name.clone(),
             total: counts.total(),
-            active: counts.of(Some(Status::Active), &[]),
-            inactive: counts.of(Some(Status::Inactive), &[]),
-            suspended: counts.of(Some(Status::Suspended), &[]),
-            disabled: counts.of(Some(Status::Disabled), &[]),
-            admins: [Status::Active, Status::Inactive]
-                .map(|status| counts.of(Some(status), &[Role::Administrator]))
-                .iter()
-                .sum(),
-            admins_href: format!("{path}?role={}", Role::Administrator.key()),
+            stats: Stats::new(by, counts),
             may_invite: by.may(Permission::InviteCreate),
             may_create: viewer.may_manage,
             invites_href: by.path("/invites"),
@@ -772,18 +754,70 @@ fn range(found: &Found) -> String {
     }
 }
 
+/// The figures above the table.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// How many there are.
+    pub total: i64,
+    /// How many are active.
+    pub active: i64,
+    /// How many have no private context yet.
+    pub inactive: i64,
+    /// How many are deactivated.
+    pub suspended: i64,
+    /// How many are disabled.
+    pub disabled: i64,
+    /// How many Org Admins act.
+    pub admins: i64,
+    /// The list of Org Admins.
+    pub admins_href: String,
+}
+
+impl Stats {
+    /// The figures that were kept.
+    pub fn new<P>(by: &Can<P>, counts: &list::Counts) -> Self {
+        Self {
+            total: counts.total(),
+            active: counts.of(Some(Status::Active), &[]),
+            inactive: counts.of(Some(Status::Inactive), &[]),
+            suspended: counts.of(Some(Status::Suspended), &[]),
+            disabled: counts.of(Some(Status::Disabled), &[]),
+            admins: [Status::Active, Status::Inactive]
+                .map(|status| counts.of(Some(status), &[Role::Administrator]))
+                .iter()
+                .sum(),
+            admins_href: by.path(&format!("/members?role={}", Role::Administrator.key())),
+        }
+    }
+    /// The counts of the filter by state, by the ids of its links.
+    pub const fn by_state(&self) -> [(&'static str, i64); 5] {
+        [
+            ("all", self.total),
+            ("active", self.active),
+            ("inactive", self.inactive),
+            ("deactivated", self.suspended),
+            ("disabled", self.disabled),
+        ]
+    }
+}
+
 /// The answer to an act on one row.
 #[derive(Debug, Template)]
 #[template(path = "members/row.html")]
 pub struct RowFragment {
     /// The row.
     pub row: Row,
+    /// The figures, which the act has changed.
+    pub stats: Stats,
 }
 
 /// The answer to a removal: nothing in the row's place.
 #[derive(Debug, Template)]
-#[template(source = "", ext = "html")]
-pub struct Gone;
+#[template(path = "members/gone.html")]
+pub struct Gone {
+    /// The figures, which the act has changed.
+    pub stats: Stats,
+}
 
 /// An event of the member's history.
 #[derive(Debug, Clone, Default)]
@@ -1168,8 +1202,8 @@ pub struct Remove {
     pub version: i64,
 }
 
-/// "2 sessions, 1 open invitation".
-pub fn what_ends(sessions: usize, invitations: i64, groups: usize) -> String {
+/// "2 sessions, 1 open invitation, 3 API keys".
+pub fn what_ends(sessions: usize, invitations: i64, groups: usize, keys: i64) -> String {
     let mut parts = vec!["Access to this organization".to_owned()];
     if sessions > 0 {
         parts.push(plural(sessions as i64, "session", "sessions"));
@@ -1179,6 +1213,9 @@ pub fn what_ends(sessions: usize, invitations: i64, groups: usize) -> String {
     }
     if groups > 0 {
         parts.push(plural(groups as i64, "group", "groups"));
+    }
+    if keys > 0 {
+        parts.push(plural(keys, "API key that stops working", "API keys that stop working"));
     }
     parts.join(", ")
 }

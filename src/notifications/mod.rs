@@ -11,7 +11,7 @@ mod views;
 
 pub use kind::{Kind, Section};
 pub use notification::{
-    Choice, News, choices, list, mark_all_read, mark_read, notify, notify_many, prune, set_choices,
+    Choice, News, choices, list, mark_all_read, mark_read, notify, notify_many, prune, set_choices, withdraw,
 };
 pub use store::{Notification, statements};
 

@@ -116,6 +116,14 @@ pub async fn notify_many(tx: &mut Tx, kind: Kind, news: Vec<News>, now: Timestam
     Ok(())
 }
 
+/// Takes back what some people were told of a kind in an organization since an instant, because it did not last.
+pub async fn withdraw(tx: &mut Tx, org: OrgId, kind: Kind, users: &[UserId], since: Timestamp) -> Result<()> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    store::withdraw(tx, org, kind, users, since).await
+}
+
 /// A person's notifications before `before`, newest first, at most `limit`.
 pub async fn list(
     db: &mut impl Read,

@@ -5,7 +5,7 @@ use crate::{
     clock::Timestamp,
     db::{Read, Tx},
     error::Result,
-    ids::{NotificationId, UserId},
+    ids::{NotificationId, OrgId, UserId},
     record, sql,
 };
 
@@ -65,6 +65,11 @@ sql! {
     PUT_CHOICE: (UserId, Kind, bool, bool) => () =
         "insert into notification_choices (user_id, kind, portal, mail) values ($1, $2, $3, $4)
          on conflict (user_id, kind) do update set portal = $3, mail = $4";
+    WITHDRAW: (i64, Kind, Timestamp, String) => () = {
+        sqlite "delete from notifications where org_id = $1 and kind = $2 and at >= $3 and user_id in (select value from json_each($4))"
+        postgres "delete from notifications where org_id = $1 and kind = $2 and at >= $3
+                and user_id in (select cast(value as bigint) from jsonb_array_elements_text(cast($4 as jsonb)) k (value))"
+    };
     PRUNE: (Timestamp, Timestamp) => () = "delete from notifications where at < $1 and (read_at is not null or at < $2)";
 }
 
@@ -103,6 +108,12 @@ pub(super) async fn list_choices_of(db: &mut impl Read, kind: Kind, users: &[Use
 }
 pub(super) async fn put_choice(tx: &mut Tx, user: UserId, kind: Kind, portal: bool, mail: bool) -> Result<()> {
     tx.run(PUT_CHOICE, (user, kind, portal, mail)).await?;
+    Ok(())
+}
+pub(super) async fn withdraw(tx: &mut Tx, org: OrgId, kind: Kind, users: &[UserId], since: Timestamp) -> Result<()> {
+    let raw: Vec<i64> = users.iter().map(|user| user.raw()).collect();
+    tx.run(WITHDRAW, (org.raw(), kind, since, serde_json::to_string(&raw)?))
+        .await?;
     Ok(())
 }
 /// Deletes what is read and older than `read`, and whatever is older than `all`.

@@ -1247,6 +1247,27 @@ async fn limits_of_thousands_are_set_by_the_worker_with_few_statements() {
 }
 
 #[actix_web::test]
+async fn the_mails_of_thousands_are_taken_together() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = portal.member(&org, Role::Administrator, "ann").await;
+    crowd(&portal, &org, 2_400).await;
+    let fields = [("email", "guest@x.example"), ("role", "viewer")];
+    ann.post(&org.path("/invites"), &fields).await.redirects_to("");
+    act(&ann, &org, "suspensions", &[("all", "1"), ("do", "deactivate")]).await;
+    work_all(&portal).await;
+    let waiting = count(&portal, "outbox where state in (1, 3)").await;
+    assert!(waiting > 2_000, "{waiting} mails of a change of 2,400 people");
+    let before = muster::db::statements_run();
+    let passed = muster::jobs::post(&portal.app).await.expect("the outbox");
+    let used = muster::db::statements_run() - before;
+    assert_eq!(passed as i64, waiting);
+    assert_eq!(count(&portal, "outbox where state <> 5").await, 0);
+    assert_eq!(count(&portal, "invitations where delivery = 5").await, 1);
+    assert!(used < 30, "{used} statements for {waiting} mails");
+}
+
+#[actix_web::test]
 async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
     let portal = spawn().await;
     let (org, ann, others) = small(&portal).await;
@@ -1301,6 +1322,34 @@ async fn whom_no_limit_holds_can_be_selected_saved_and_exported() {
         status_of(&portal, dora.member.expect("a member")).await,
         Status::Suspended
     );
+}
+
+#[actix_web::test]
+async fn whom_no_limit_holds_beside_a_default_is_found_among_the_few() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = portal.member(&org, Role::Administrator, "ann").await;
+    let people = crowd(&portal, &org, 300).await;
+    let put = async |n: i64, scope: i64, of: i64, amount: &str| {
+        let row = format!(
+            "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, valid_until, set_by, set_at)
+             values ({}, {}, {scope}, {of}, 3, {amount}, 0, null, 'Keeper', 0)",
+            org.id.row(900_000 + n),
+            org.id.raw(),
+        );
+        raw(&portal.app.db, &row).await;
+    };
+    put(1, 4, org.id.raw(), "500000000").await;
+    put(2, 5, people[4].raw(), "null").await;
+    put(3, 5, people[6].raw(), "null").await;
+    put(4, 5, people[8].raw(), "200000000").await;
+    let form = [("all", "1"), ("list", "limit=none"), ("do", "deactivate")];
+    let dry = act(&ann, &org, "suspensions/check", &form).await.page(200);
+    dry.assert_says("2 members will change");
+    act(&ann, &org, "suspensions", &form).await.redirects_to(&org.path("/"));
+    for (person, state) in [(4, Status::Suspended), (6, Status::Suspended), (8, Status::Active)] {
+        assert_eq!(status_of(&portal, people[person]).await, state, "{person}");
+    }
 }
 
 #[actix_web::test]

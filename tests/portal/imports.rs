@@ -4,7 +4,7 @@ use std::{io::Write as _, time::Instant};
 
 use muster::{
     access::{self, Role, permission::GroupManage},
-    groups,
+    audit, groups,
     ids::{GroupId, ImportId},
     mail::address::Address,
     members::addition::{self, NewPerson},
@@ -402,6 +402,191 @@ async fn all_or_nothing_stays_so_when_something_changes_after_the_check() {
             .await
             .assert_says("people were added.");
     }
+}
+
+#[actix_web::test]
+async fn custom_roles_are_given_by_their_names() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = admin(&portal, &org).await;
+    for (name, permission) in [("Support", "audit.read"), ("Key desk", "key.manage")] {
+        ann.post(&org.path("/roles"), &[("name", name), ("permission", permission)])
+            .await
+            .redirects_to(&org.path("/roles/rol_"));
+    }
+    let csv = "email,name,role\n\
+               a@x.example,Ada,Viewer; support\n\
+               b@x.example,Ben,KEY DESK | Support\n\
+               c@x.example,Cleo,Viewer; Member\n\
+               d@x.example,Dan,Suport\n";
+    let path = upload(&ann, &org, "people.csv", csv.as_bytes()).await;
+    let page = check(&portal, &ann, &path, &[("way", "add"), ("role", "member")]).await;
+    page.assert_says("2 people can be brought in");
+    page.assert_says("A member has one built-in role.");
+    page.assert_says("There is no role “Suport” to begin with.");
+    run(&portal, &ann, &path, "skip")
+        .await
+        .assert_says("2 people were added.");
+    let held = texts(
+        &portal.app.db,
+        "select m.email_key || ' ' || cast(m.role as text) || ' ' || r.name from members m join member_roles mr on mr.member_id = m.id join roles r on r.id = mr.role_id order by 1",
+    )
+    .await;
+    let (viewer, member) = (Role::Viewer as i64, Role::Member as i64);
+    assert_eq!(
+        held,
+        [
+            format!("a@x.example {viewer} Support"),
+            format!("b@x.example {member} Key desk"),
+            format!("b@x.example {member} Support"),
+        ]
+    );
+    // Each is recorded as if it had been given by hand.
+    let given = "select count(*) from audit where action = 'member.role.change' and after like '%additional_roles%'";
+    assert_eq!(portal.number(given).await, 2);
+
+    // Whoever is only invited cannot hold one yet.
+    let path = upload(&ann, &org, "guests.csv", b"email,role\ne@x.example,Support\n").await;
+    check(&portal, &ann, &path, &[("way", "invite"), ("role", "member")])
+        .await
+        .assert_says("A custom role is given to members, and this person is only invited.");
+    // Nor gives somebody what they may not do themselves.
+    let max = portal.member(&org, Role::Manager, "max").await;
+    let path = upload(&max, &org, "more.csv", b"email,name,role\nf@x.example,Fay,Key desk\n").await;
+    check(&portal, &max, &path, &[("way", "invite"), ("role", "member")])
+        .await
+        .assert_says("You may not give the role Key desk.");
+}
+
+#[actix_web::test]
+async fn all_or_nothing_of_many_lines_takes_everyone_back_or_tells_everyone() {
+    let portal = spawn().await;
+    let org = portal.org("Acme").await;
+    let ann = admin(&portal, &org).await;
+    let (_, max, _) = portal.account("max").await;
+    portal.post().await;
+    let mut csv = format!("email,name,monthly limit\n{},Max,20\n", max.display());
+    for n in 1..1_200 {
+        csv.push_str(&format!("all{n}@x.example,All {n},\n"));
+    }
+    let path = upload(&ann, &org, "people.csv", csv.as_bytes()).await;
+    let id: ImportId = path.rsplit('/').next().expect("an id").parse().expect("an id");
+    let begin = async || {
+        let columns = [("column", "email"), ("column", "name"), ("column", "monthly")];
+        let mut fields = vec![("head", "1"), ("way", "add"), ("role", "member")];
+        fields.extend(columns);
+        ann.post(&format!("{path}/check"), &fields).await.redirects_to(&path);
+        work(&portal).await;
+        let page = ann.get(&path).await.page(200);
+        page.assert_says("1,200 people can be brought in");
+        ann.post(&format!("{path}/run"), &[("bad", "none")])
+            .await
+            .redirects_to(&path);
+    };
+    let once = async || {
+        muster::imports::work::run_once(&portal.app, org.id, id)
+            .await
+            .expect("a part");
+        ann.get(&path).await.page(200)
+    };
+    let live = "select count(*) from members where source = 4 and status < 5";
+    let unsent = "select count(*) from outbox where state in (1, 3)";
+    let told = "select count(*) from notifications where subject like 'You were added%'";
+    for stopped in [false, true] {
+        begin().await;
+        once().await.assert_says("Checking all lines once more");
+        assert_eq!(portal.number(live).await, 0);
+        once().await;
+        once().await;
+        once().await.assert_says("Bringing people in");
+        assert_eq!(portal.number(live).await, 1_000);
+        // Nobody hears of what may be taken back.
+        portal.post().await;
+        assert_eq!(portal.number(unsent).await, 1_000);
+        let why = if stopped {
+            ann.post(&format!("{path}/stop"), &[]).await.redirects_to(&path);
+            "Stopped by"
+        } else {
+            let (user, ..) = portal.account("all1199@x.example").await;
+            let closed = format!("update users set state = 2 where id = {}", user.raw());
+            raw(&portal.app.db, &closed).await;
+            once().await;
+            "Since the check line 1,201 has become impossible"
+        };
+        let page = ann.get(&path).await.page(200);
+        page.assert_says("Taking everyone back who has come in");
+        page.assert_says(why);
+        assert_eq!(page.count("#stop"), 0);
+        work(&portal).await;
+        let page = ann.get(&path).await.page(200);
+        page.assert_says("Nobody was brought in: everyone who had come was taken back.");
+        page.assert_says(why);
+        assert_eq!(portal.number(live).await, 0);
+        assert_eq!(portal.number(unsent).await, 0);
+        assert_eq!(portal.number(told).await, 0);
+        let mails = "select count(*) from outbox where state = 6";
+        assert_eq!(portal.number(mails).await, if stopped { 2_000 } else { 1_000 });
+        raw(&portal.app.db, "update users set state = 1").await;
+    }
+    let kept = "select count(*) from member_counts c where c.n <> (select count(*) from members m where m.org_id = c.org_id and m.role = c.role and m.status = c.status)";
+    assert_eq!(portal.number(kept).await, 0, "the kept counts differ from the rows");
+    let removed = "select count(*) from audit where action = 'member.remove'";
+    assert_eq!(portal.number(removed).await, 2_000);
+    begin().await;
+    work(&portal).await;
+    let page = ann.get(&path).await.page(200);
+    page.assert_says("1,200 people were added.");
+    assert_eq!(portal.number(live).await, 1_200);
+    assert_eq!(portal.number(told).await, 1_200);
+    portal.post().await;
+    assert_eq!(
+        portal.number("select count(*) from outbox where state = 5").await,
+        1_200
+    );
+    let walked = audit::verify(&mut portal.app.db.read(), &portal.app.keys, &[]).await;
+    assert_eq!(walked.expect("a walk").faults, Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn invitations_of_a_whole_that_fails_are_taken_back() {
+    let portal = spawn_with(|settings| settings.invites_pending = 5_000).await;
+    let org = portal.org("Acme").await;
+    let ann = admin(&portal, &org).await;
+    let mut csv = "email\n".to_owned();
+    for n in 0..1_100 {
+        csv.push_str(&format!("guest{n}@x.example\n"));
+    }
+    let path = upload(&ann, &org, "people.csv", csv.as_bytes()).await;
+    let id: ImportId = path.rsplit('/').next().expect("an id").parse().expect("an id");
+    check(&portal, &ann, &path, &[("way", "invite"), ("role", "member")])
+        .await
+        .assert_says("1,100 people can be brought in");
+    ann.post(&format!("{path}/run"), &[("bad", "none")])
+        .await
+        .redirects_to(&path);
+    for _ in 0..3 {
+        muster::imports::work::run_once(&portal.app, org.id, id)
+            .await
+            .expect("a part");
+    }
+    let open = "select count(*) from invitations where state = 1";
+    assert_eq!(portal.number(open).await, 500);
+    let fields = [("email", "guest1099@x.example"), ("role", "viewer")];
+    ann.post(&org.path("/invites"), &fields).await.redirects_to("");
+    ann.post(&format!("{path}/stop"), &[]).await.redirects_to(&path);
+    work(&portal).await;
+    ann.get(&path)
+        .await
+        .page(200)
+        .assert_says("everyone who had come was taken back");
+    // The one that somebody sent by hand meanwhile stays.
+    assert_eq!(portal.number(open).await, 1);
+    assert_eq!(
+        portal.number("select count(*) from outbox where state in (1, 3)").await,
+        1
+    );
+    let deleted = "select count(*) from audit where action = 'invitation.revoke'";
+    assert_eq!(portal.number(deleted).await, 500);
 }
 
 #[actix_web::test]

@@ -580,6 +580,37 @@ async fn i_25_keys_follow_many_owners_as_they_follow_one() {
 }
 
 #[actix_web::test]
+async fn dialogs_say_how_many_keys_stop_working() {
+    let (portal, org, ann, ben) = start().await;
+    let member = org.path(&format!("/members/{}", ben.id()));
+    let says = async |path: &str, words: &str| ann.get(path).await.page(200).assert_says(words);
+    let none = ann.get(&format!("{member}/removal")).await;
+    assert!(!none.body.contains("that stop"), "{}", none.body);
+    make_own(&ben, &org, "laptop").await;
+    says(&format!("{member}/disablement"), "1 API key that stops working").await;
+    make_own(&ben, &org, "desktop").await;
+    let (_, paused) = make_own(&ben, &org, "paused").await;
+    ann.post(&org.path(&format!("/keys/{paused}/suspension")), &[])
+        .await
+        .redirects_to(&org.path("/keys"));
+    says(&format!("{member}/disablement"), "2 API keys that stop working").await;
+    says(&format!("{member}/removal"), "2 API keys that stop working").await;
+    let team = group(&portal, &org, "Engineering", &[]).await;
+    let deletion = org.path(&format!("/groups/{team}/deletion"));
+    let none = ann.get(&deletion).await;
+    assert!(!none.body.contains("that stop"), "{}", none.body);
+    make(&ann, &org, "ci", &format!("group:{team}")).await;
+    says(&deletion, "1 API key of the group that stops working").await;
+    portal.clock.advance(91 * DAY);
+    let ann = Someone {
+        client: portal.sign_in(ann.user).await,
+        ..ann
+    };
+    let ended = ann.get(&deletion).await;
+    assert!(!ended.body.contains("that stop"), "{}", ended.body);
+}
+
+#[actix_web::test]
 async fn b_19_rotation_lets_two_secrets_work_until_the_older_one_ends() {
     let (portal, org, ann, _) = start().await;
     let team = group(&portal, &org, "Engineering", &[]).await;

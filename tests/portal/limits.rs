@@ -690,6 +690,45 @@ async fn b_08_a_request_is_asked_approved_and_told_by_mail() {
 }
 
 #[actix_web::test]
+async fn a_request_is_withdrawn_by_whoever_asked() {
+    let (portal, org, ann, ben) = start().await;
+    set_defaults(&portal, &ann, &org, "250", "25", "everyone").await;
+    let path = org.path("/limits/request");
+    let withdrawal = format!("{path}/withdrawal");
+    let fields = [("window", "monthly"), ("amount", "500"), ("reason", "Trade fair")];
+    ben.post(&path, &fields).await.redirects_to(&path);
+    let request = portal.mail_to("ann@acme.example").await.link();
+    let page = ben.get(&path).await.page(200);
+    assert_eq!(page.value("window").as_deref(), Some("monthly"));
+    // Ann has asked for nothing, and nothing of Ben's is hers to take back.
+    ann.post(&withdrawal, &[("window", "monthly")]).await.page(409);
+    ben.post(&withdrawal, &[("window", "daily")]).await.page(409);
+    ben.post(&withdrawal, &[("window", "monthly")])
+        .await
+        .redirects_to(&path);
+    ben.get(&path)
+        .await
+        .page(200)
+        .row("500 credits a month")
+        .assert_cell("Status", "Withdrawn");
+    let late = ann.post(&format!("{request}/approval"), &[("amount", "500")]).await;
+    assert!(
+        late.body.contains("Ben has withdrawn this request already."),
+        "{}",
+        late.body
+    );
+    assert!(!ann.get(&org.path("/limits")).await.body.contains("Trade fair"));
+    ben.post(&withdrawal, &[("window", "monthly")])
+        .await
+        .page(409)
+        .assert_says("This request does not wait any more.");
+    // Another one may be asked for at once.
+    ben.post(&path, &fields).await.redirects_to(&path);
+    let recorded = portal.audit(Some(&org)).await;
+    assert!(recorded.iter().any(|row| row.action == "limit.request.withdraw"));
+}
+
+#[actix_web::test]
 async fn b_08_a_request_is_denied_with_a_word_or_expires() {
     let (portal, org, ann, ben) = start().await;
     set_defaults(&portal, &ann, &org, "250", "25", "everyone").await;

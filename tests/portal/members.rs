@@ -1137,6 +1137,15 @@ async fn deactivating_is_one_click_and_one_click_back() {
         "no way back: {}",
         answer.body
     );
+    // The figures above the table go with the row.
+    assert!(
+        answer.body.contains("<hx-partial hx-target=\"#stats\""),
+        "{}",
+        answer.body
+    );
+    assert_eq!(answer.page(200).all("#stats .figure"), ["0", "1", "1", "0", "1"]);
+    let deactivated = "<hx-partial hx-target=\"#seg-deactivated small\" hx-swap=\"innerHTML\">1<";
+    assert!(answer.body.contains(deactivated), "{}", answer.body);
     let offered = answer.page(200).attribute("[data-do]", "data-do").unwrap();
     assert!(offered.contains("suspension/end"), "{offered}");
     let page = ann.get(&org.path("/members")).await.page(200);
@@ -1389,6 +1398,13 @@ async fn removing_ends_the_membership_and_elects_another_primary() {
     let answer = ann.htmx_post(&path, &[("confirm", &bob.email)]).await;
     assert!(
         !answer.body.contains("<tr") && answer.body.contains("Bob was removed from First."),
+        "{}",
+        answer.body
+    );
+    assert!(
+        answer
+            .body
+            .contains("<hx-partial hx-target=\"#members-total\" hx-swap=\"innerHTML\">1<"),
         "{}",
         answer.body
     );

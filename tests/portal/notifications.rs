@@ -244,10 +244,10 @@ async fn r_pro_04_security_is_told_whatever_was_chosen() {
         ("password", "nine blue lanterns drift past noon"),
     ];
     ann.post("/me/password", &change).await.redirects_to("/me/security");
-    assert_eq!(
-        app.mail_to(&ann.email).await.subject,
-        "Your Muster password was changed"
-    );
+    let mail = app.mail_to(&ann.email).await;
+    assert_eq!(mail.subject, "Your Muster password was changed");
+    // In the zone of whoever reads it: the organization's, while they have chosen none.
+    assert!(mail.text.contains("(Europe/Berlin)"), "{}", mail.text);
     let ann = Someone {
         client: app.sign_in(ann.user).await,
         ..ann

@@ -32,6 +32,22 @@ fn a_persons_memberships_are_found_by_their_index() {
     assert!(faults.is_empty(), "{faults:?}");
 }
 
+/// The index of primary memberships serves SQLite where a statement says `is_primary = 1`, and the lines of an import are found by their
+/// address only where it is told so. Without either, adding people read a table from end to end for each of them.
+#[test]
+fn people_who_come_in_are_looked_up_by_an_index() {
+    let faults: Vec<&str> = statements()
+        .iter()
+        .filter(|statement| {
+            let text = &statement.sqlite;
+            let reads_lines = text.starts_with("select v.email_key") && text.contains("from import_verdicts");
+            text.contains("is_primary and") || (reads_lines && !text.contains("indexed by import_verdicts_key"))
+        })
+        .map(|statement| statement.name)
+        .collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 #[actix_web::test]
 async fn every_statement_is_understood_by_the_database() {
     let portal = spawn().await;

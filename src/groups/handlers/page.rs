@@ -254,6 +254,7 @@ async fn delete_page(
     let profile = group::profile(&mut db, org, at.id()?).await?;
     let leads = belonging::leads(&mut db, org, profile.id, now).await?;
     let pending = belonging::pending(&mut db, org, profile.id, now).await?;
+    let keys = keys::owners::count_of_group(&mut db, org, profile.id, now).await?;
     let l = shell::org(app, ctx, by, "Delete group", Tab::Groups).await?;
     let base = by.path(&format!("/groups/{}", profile.id));
     Ok(Delete::new(
@@ -261,8 +262,7 @@ async fn delete_page(
         !ctx.hx.on,
         base,
         &profile,
-        leads.len(),
-        pending.len(),
+        (leads.len(), pending.len(), keys),
         form,
         errors,
     ))

@@ -6,7 +6,7 @@ use actix_web::{
 };
 
 use super::super::{
-    forms::{AnswerForm, AskForm, RequestPath, last_day},
+    forms::{AnswerForm, AskForm, RequestPath, WithdrawForm, last_day},
     policy, request,
     settings::{self, Settings},
     views::{Ask, Decision, Panel, RequestRow, day_words, sign, unit_words},
@@ -56,6 +56,21 @@ pub async fn create(app: Data<App>, by: Can<LimitRequest>, ctx: Ctx, form: Form<
         }
         Err(errors) => respond::page_with(422, &ask_page(&app, &by, &ctx, &form.0, errors).await?),
     }
+}
+
+/// Takes back what one has asked for.
+pub async fn withdraw(
+    app: Data<App>,
+    by: Can<LimitRequest>,
+    ctx: Ctx,
+    form: Form<WithdrawForm>,
+) -> Result<HttpResponse> {
+    let window = Window::find(&form.0.window).ok_or(Error::NotFound)?;
+    let mut tx = app.db.write().await?;
+    request::withdraw(&mut tx, &by, window, app.clock.now()).await?;
+    tx.commit().await?;
+    let toast = said("Your request was withdrawn.");
+    Ok(respond::done_to(&app, &ctx, &toast, &by.path("/limits/request")))
 }
 
 async fn ask_page(app: &App, by: &Can<LimitRequest>, ctx: &Ctx, form: &AskForm, errors: FieldErrors) -> Result<Ask> {

@@ -104,4 +104,12 @@ test("a member asks for more, and an administrator approves", async ({ me, perso
   await expect(wei.page.getByRole("main")).toContainText("Approved");
   await expect(wei.page.getByRole("main")).toContainText("For this quarter");
   await expect(wei.page.getByRole("main")).toContainText("900 credits");
+
+  // Another one, taken back before anybody has answered it.
+  await wei.hands.fill(wei.page.getByLabel(/^New amount/), "950");
+  await wei.hands.fill(wei.page.getByLabel("Reason"), "A third evaluation run");
+  await wei.hands.activate(wei.page.getByRole("button", { name: "Send request" }));
+  await expect(wei.page.getByRole("main")).toContainText("Waiting");
+  await wei.hands.activate(wei.page.getByRole("button", { name: /^Withdraw/ }));
+  await expect(wei.page.getByRole("main")).toContainText("Withdrawn");
 });

@@ -95,8 +95,11 @@ test("Deactivate shuts a person out, Activate lets the person in again", async (
   const { add } = await start({ me, person, accounts, mailTo, signIn });
   const ada = await add("Ada Zuse", "Developer");
   const members = me.page.url().replace(/\?.*/, "");
+  const figure = me.page.locator("dl.stats div", { hasText: "Deactivated" }).locator(".figure");
+  const before = Number(await figure.innerText());
   await steps.act(me, "Ada Zuse", "Deactivate");
   await expect(steps.member(me, "Ada Zuse")).toContainText("Deactivated");
+  await expect(figure).toHaveText(String(before + 1));
   await ada.page.goto(members);
   await expect(steps.members(ada)).toHaveCount(0);
   await steps.act(me, "Ada Zuse", "Activate");

@@ -49,6 +49,8 @@ enum Before {
     Limited,
     /// The member asks for a higher limit.
     Asked,
+    /// The caller does.
+    OwnAsked,
     /// The member has a limit with an end date.
     Raised,
     /// The caller has a picture.
@@ -304,6 +306,7 @@ fn example(route: &Route) -> Option<Example> {
             B::Limited,
             &[("window", "daily"), ("amount", "90"), ("reason", "A large order")],
         ),
+        ("POST", "/o/{org}/limits/request/withdrawal") => (B::OwnAsked, &[("window", "monthly")]),
         ("POST", "/o/{org}/limits/requests/{request}/approval") => (B::Asked, &[("amount", "400")]),
         ("POST", "/o/{org}/limits/requests/{request}/refusal") => (B::Asked, &[("answer", "Not this month")]),
         ("POST", "/o/{org}/members/selection") => (B::Nothing, &[("member", "{member}")]),
@@ -648,6 +651,9 @@ impl Stage {
             Before::Limited => world::limit_everybody(portal, &self.site.org).await,
             Before::Asked => {
                 self.site.request = world::ask_for_more(portal, &self.site.org, self.site.user).await;
+            }
+            Before::OwnAsked => {
+                world::ask_for_more(portal, &self.site.org, self.user.expect("a person")).await;
             }
             Before::Raised => {
                 let org = self.site.org.id.raw();
