@@ -122,7 +122,7 @@ impl Asker {
             ],
         };
         // What no header can carry is not said; nothing here holds such characters.
-        values.map(|value| HeaderValue::from_str(value).unwrap_or_else(|_| EMPTY))
+        values.map(|value| HeaderValue::from_str(value).unwrap_or(EMPTY))
     }
 }
 
