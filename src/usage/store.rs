@@ -68,6 +68,22 @@ record! {
 }
 
 record! {
+    /// Somebody who leads a group of a member.
+    pub struct Lead {
+        /// The member whom they lead.
+        pub whose: MemberId,
+        /// The group.
+        pub group_id: GroupId,
+        /// What it is called.
+        pub group_name: String,
+        /// The lead's account.
+        pub user_id: UserId,
+        /// The lead's address.
+        pub email: String,
+    }
+}
+
+record! {
     /// What an organization wants to be told.
     pub struct AlertSettings {
         /// Percents with commas between.
@@ -122,6 +138,20 @@ sql! {
         sqlite "select m.id as member, m.user_id, m.email, m.name, o.name as organization, o.slug, o.zone from members m join orgs o on o.id = m.org_id where m.org_id = $1 and m.id in (select value from json_each('[' || $2 || ']')) and m.status in (1, 2) and o.state = 1"
         postgres "select m.id as member, m.user_id, m.email, m.name, o.name as organization, o.slug, o.zone from members m join orgs o on o.id = m.org_id where m.org_id = $1 and m.id = any (cast(string_to_array($2, ',') as bigint[])) and m.status in (1, 2) and o.state = 1"
     };
+    LEADS: (OrgId, String, Timestamp) => Lead = {
+        sqlite "select gm.member_id as whose, g.id as group_id, g.name as group_name, m.user_id, m.email
+                from group_members gm join groups g on g.id = gm.group_id join group_members l on l.org_id = $1 and l.group_id = gm.group_id
+                join members m on m.id = l.member_id
+                where gm.org_id = $1 and gm.member_id in (select value from json_each('[' || $2 || ']')) and (gm.expires_at is null or gm.expires_at > $3)
+                  and l.is_lead = true and l.member_id <> gm.member_id and (l.expires_at is null or l.expires_at > $3)
+                  and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $3) order by gm.member_id, g.name, g.id, m.id"
+        postgres "select gm.member_id as whose, g.id as group_id, g.name as group_name, m.user_id, m.email
+                from group_members gm join groups g on g.id = gm.group_id join group_members l on l.org_id = $1 and l.group_id = gm.group_id
+                join members m on m.id = l.member_id
+                where gm.org_id = $1 and gm.member_id = any (cast(string_to_array($2, ',') as bigint[])) and (gm.expires_at is null or gm.expires_at > $3)
+                  and l.is_lead = true and l.member_id <> gm.member_id and (l.expires_at is null or l.expires_at > $3)
+                  and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $3) order by gm.member_id, g.name, g.id, m.id"
+    };
     SERIES: (OrgId, Scope, i64, String) => Stretch = {
         sqlite "select start, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and scope_id = $3 and start in (select value from json_each('[' || $4 || ']'))"
         postgres "select start, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and scope_id = $3 and start = any (cast(string_to_array($4, ',') as bigint[]))"
@@ -133,6 +163,9 @@ sql! {
     OF_MONTH: (Timestamp, OrgId, Scope, i64) => Sum =
         "select scope_id as id, occurred as amount, events from usage_months where start = $1 and org_id = $2 and scope = $3 and (occurred <> 0 or events <> 0)
          order by occurred desc, scope_id limit $4";
+    OF_MONTH_AFTER: (Timestamp, OrgId, Scope, i64, i64) => Sum =
+        "select scope_id as id, occurred as amount, events from usage_months where start = $1 and org_id = $2 and scope = $3 and scope_id > $4 and (occurred <> 0 or events <> 0)
+         order by scope_id limit $5";
     OF_DAYS: (OrgId, Scope, String, i64) => Sum = {
         sqlite "select scope_id as id, cast(sum(occurred) as integer) as amount, cast(sum(events) as integer) as events
                 from usage_days where org_id = $1 and scope = $2 and start in (select value from json_each('[' || $3 || ']')) group by scope_id
@@ -216,6 +249,15 @@ pub(super) async fn of_month(
     most: i64,
 ) -> Result<Vec<Sum>> {
     db.all(OF_MONTH, (month, org, scope, most)).await
+}
+/// The sums of a kind in a billing period behind an id, in the order of ids.
+pub(super) async fn of_month_after(
+    db: &mut impl Read,
+    (month, org, scope): (Timestamp, OrgId, Scope),
+    after: i64,
+    most: i64,
+) -> Result<Vec<Sum>> {
+    db.all(OF_MONTH_AFTER, (month, org, scope, after, most)).await
 }
 /// The largest sums of a kind in buckets.
 pub(super) async fn of_days(db: &mut impl Read, org: OrgId, scope: Scope, starts: &str, most: i64) -> Result<Vec<Sum>> {
@@ -329,4 +371,8 @@ pub(super) async fn used_in(db: &mut impl Read, org: OrgId, month: Timestamp) ->
 /// Members who are told something, with their organization; those whose membership does not act are left out.
 pub(super) async fn list_people(db: &mut impl Read, org: OrgId, members: String) -> Result<Vec<Person>> {
     db.all(PEOPLE, (org, members)).await
+}
+/// Who leads the groups that members belong to now, member by member, each group once for each of its leads but the member.
+pub(super) async fn list_leads(db: &mut impl Read, org: OrgId, members: String, now: Timestamp) -> Result<Vec<Lead>> {
+    db.all(LEADS, (org, members, now)).await
 }

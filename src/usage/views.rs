@@ -243,6 +243,10 @@ pub struct LimitRow {
     pub reset: String,
     /// "in 3 hours".
     pub reset_in: String,
+    /// When it is used up at this pace, for machines; empty when it lasts.
+    pub reached_iso: String,
+    /// The same for people.
+    pub reached: String,
     /// Whether requests are refused when it is used up.
     pub is_hard: bool,
     /// Whether it is used up.
@@ -268,6 +272,7 @@ impl LimitRow {
         };
         let used = format!("{} of {}", words(state.spent, unit), words(whole, unit));
         let left = words(state.remaining, unit);
+        let reached_at = state.reached_at(now);
         let title = match state.scope {
             crate::metering::Scope::Wallet => "Wallet".to_owned(),
             crate::metering::Scope::Pool => format!("Credit pool {}", state.source),
@@ -296,6 +301,8 @@ impl LimitRow {
             reset: state
                 .reset_at
                 .map_or_else(String::new, |at| date_time(at.micros(), &zone.tz())),
+            reached_iso: reached_at.map_or_else(String::new, |at| iso(at.micros())),
+            reached: reached_at.map_or_else(String::new, |at| date_time(at.micros(), &zone.tz())),
             reset_in: state
                 .reset_at
                 .map_or_else(String::new, |at| until(now.micros(), at.micros(), &zone.tz())),

@@ -953,3 +953,112 @@ async fn cve_c26_no_name_in_a_file_of_usage_is_a_formula() {
         );
     }
 }
+
+#[actix_web::test]
+async fn b_11_leads_hear_of_their_members_once_and_as_they_chose() {
+    let t = teams().await;
+    let (portal, org) = (&t.portal, &t.org);
+    // Ben leads two groups of Cleo's, Ann administers and leads, and Finn's lead in Blue is gone.
+    let green = group(portal, org, "Green", Kind::Team, &[&t.ben, &t.cleo, &t.ann]).await;
+    for lead in [&t.ben, &t.ann] {
+        let path = org.path(&format!("/groups/{green}"));
+        t.ann
+            .post(&format!("{path}/members/{}/lead", lead.id()), &[])
+            .await
+            .redirects_to(&path);
+    }
+    let outsider = portal.member(org, Role::Developer, "otto").await;
+    group(portal, org, "Elsewhere", Kind::Team, &[&outsider]).await;
+    limit(org, &t.ann, &t.cleo, "100").await;
+    limit(org, &t.ann, &t.ben, "50").await;
+    assert_eq!(told(portal, org, &t.cleo, "1", 85).await, 1);
+    let says = "Cleo has used up the monthly limit at Acme: 100 credits of 100 credits.";
+    let list = "/me/notifications";
+    t.ben.get(list).await.page(200).assert_silent("Cleo has used");
+    assert_eq!(told(portal, org, &t.cleo, "2", 15).await, 1);
+    let page = t.ben.get(list).await.page(200);
+    page.assert_says(says);
+    assert_eq!(
+        page.text().matches(says).count(),
+        1,
+        "who leads two groups of hers hears once"
+    );
+    for (someone, mails) in [(&t.ann, 1), (&t.ben, 1), (&t.cleo, 2), (&t.finn, 0), (&outsider, 0)] {
+        assert_eq!(portal.mails_to(&someone.email).await, mails, "{}", someone.name);
+    }
+    // A lead may not read what single members use: the mail leads to the group, and says why it came.
+    let mail = portal.mail_to(&t.ben.email).await;
+    assert_eq!(mail.link(), org.path(&format!("/groups/{green}")));
+    assert!(mail.text.contains("because you lead the group Green"), "{}", mail.text);
+    t.ben.get(&mail.link()).await.page(200);
+    let mail = portal.mail_to(&t.ann.email).await;
+    assert!(
+        mail.text.contains("because you administer the organization"),
+        "{}",
+        mail.text
+    );
+    t.ann.get(&mail.link()).await.page(200).assert_says("Usage of Cleo");
+    // Who leads hears of their own limits as everybody does.
+    assert_eq!(told(portal, org, &t.ben, "3", 50).await, 1);
+    let page = t.ben.get(list).await.page(200);
+    page.assert_says("Your monthly limit at Acme is used up");
+    page.assert_silent("Ben has used up");
+
+    // Nobody is told of a member whom they do not lead any more, nor by mail what they do not want by mail.
+    limit(org, &t.ann, &t.finn, "10").await;
+    let settings = "/me/notifications/preferences";
+    let ticks = [("portal.usage.member_limit", "1"), ("mail.usage.limit", "1")];
+    t.ben.post(settings, &ticks).await.redirects_to(settings);
+    let mails = portal.mails_to(&t.ben.email).await;
+    assert_eq!(told(portal, org, &t.finn, "4", 10).await, 1);
+    t.ben
+        .get(list)
+        .await
+        .page(200)
+        .assert_says("Finn has used up the monthly limit at Acme: 10 credits of 10 credits.");
+    assert_eq!(portal.mails_to(&t.ben.email).await, mails, "only in the portal");
+    let path = t.red(&format!("/members/{}/lead/end", t.ben.id()));
+    t.ann.post(&path, &[]).await.redirects_to(&t.red(""));
+    limit(org, &t.ann, &t.dan, "10").await;
+    assert_eq!(told(portal, org, &t.dan, "5", 10).await, 1);
+    t.ben.get(list).await.page(200).assert_silent("Dan has used up");
+    t.ann.get(list).await.page(200).assert_says("Dan has used up");
+}
+
+#[actix_web::test]
+async fn b_11_an_alert_and_my_usage_say_when_a_limit_is_reached_at_this_pace() {
+    let (portal, org, ann, ben) = start().await;
+    limit(&org, &ann, &ben, "100").await;
+    let settings = settings(&portal, &org).await;
+    let month = settings.window(limits::Window::Month, portal.clock.now());
+    // Ten days after the month has begun.
+    let length = month.end.expect("an end").since(month.start);
+    portal
+        .clock
+        .advance(length - portal.clock.now().since(month.start) + DAY * 10);
+    assert_eq!(told(&portal, &org, &ben, "1", 80).await, 1);
+    let at = portal.clock.now().minus(DAY * 10).plus(DAY * 25 / 2);
+    let zone = settings.zone().tz();
+    let day = at.instant().to_zoned(zone.clone()).strftime("%-d").to_string();
+    let pace = format!("At this pace it is used up on {day} ");
+    let client = portal.sign_in(ben.user).await; // the first session has ended
+    client.get("/me/notifications").await.page(200).assert_says(&pace);
+    let mail = portal.mail_to(&ben.email).await;
+    let weekday = at.instant().to_zoned(zone).strftime("%A, %-d %B %Y").to_string();
+    let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("20 % are left."), "{text}");
+    assert!(
+        text.contains(&format!("At this pace it is used up on {weekday}")),
+        "{text}"
+    );
+    let mine = org.path("/usage/mine");
+    client
+        .get(&mine)
+        .await
+        .page(200)
+        .assert_says(&format!("At this pace used up {day} "));
+    // Nothing more is used: after a while the rest lasts.
+    portal.clock.advance(DAY * 15);
+    let client = portal.sign_in(ben.user).await;
+    client.get(&mine).await.page(200).assert_silent("At this pace");
+}
