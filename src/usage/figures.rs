@@ -34,6 +34,8 @@ const STEP: i64 = 2_000;
 pub struct Figures {
     /// The period.
     pub period: Period,
+    /// The beginnings of its whole billing periods and of the rest of its buckets, as statements take them.
+    stretches: (String, String),
     /// Every day of it so far.
     pub days: Vec<Day>,
     /// Micro-credits in it.
@@ -158,6 +160,7 @@ pub async fn load(
         average: oldest.and_then(|oldest| average(settings, running, oldest, over)),
         ever,
         ever_events,
+        stretches: period.stretches(settings),
         period,
         days,
         total,
@@ -247,7 +250,7 @@ pub async fn shares(
 ) -> Result<Vec<Share>> {
     let sums = match figures.period.month {
         Some(month) => store::of_month(db, month, org, scope, most).await?,
-        None => store::of_days(db, org, scope, &figures.period.starts(), most).await?,
+        None => store::of_stretches(db, org, scope, figures.stretches.clone(), most).await?,
     };
     let mut shares = named(db, org, scope, sums).await?;
     if shares.is_empty() {

@@ -74,6 +74,27 @@ pub struct ShareRow {
     pub events: String,
 }
 
+impl ShareRow {
+    /// A row without a link.
+    pub fn new(share: &Share, total: i64, unit: Unit) -> Self {
+        Self {
+            name: share.name.clone(),
+            href: None,
+            width: format!(
+                "{:.1}%",
+                (share.amount.max(0) as f64 / total.max(1) as f64 * 100.0).min(100.0)
+            ),
+            part: if total > 0 {
+                percent(share.amount.max(0), total)
+            } else {
+                String::new()
+            },
+            amount: words(share.amount, unit),
+            events: crate::web::filters::plural(share.events, "event", "events"),
+        }
+    }
+}
+
 /// A table of shares.
 #[derive(Debug, Clone)]
 pub struct Shares {
@@ -94,19 +115,8 @@ impl Shares {
         href: impl Fn(i64) -> Option<String>,
     ) -> Self {
         let row = |share: &Share| ShareRow {
-            name: share.name.clone(),
             href: share.id.and_then(&href),
-            width: format!(
-                "{:.1}%",
-                (share.amount.max(0) as f64 / total.max(1) as f64 * 100.0).min(100.0)
-            ),
-            part: if total > 0 {
-                percent(share.amount.max(0), total)
-            } else {
-                String::new()
-            },
-            amount: words(share.amount, unit),
-            events: crate::web::filters::plural(share.events, "event", "events"),
+            ..ShareRow::new(share, total, unit)
         };
         Self {
             id,
@@ -334,6 +344,8 @@ pub struct GroupSpend {
     pub facts: Vec<Fact>,
     /// The days.
     pub days: Days,
+    /// What its members have used in all, for other groups too; empty for whom that is not shown.
+    pub together: String,
     /// Who of the group uses most; none for whom that is not shown.
     pub members: Vec<TopMember>,
     /// The organization's usage by group; none for whom that is not shown.
@@ -375,6 +387,9 @@ impl GroupSpend {
             used: used(found, unit, pool),
             facts,
             days: Days::new(found, unit, settings.zone(), Size::Card, now),
+            together: top
+                .and_then(<[Spender]>::first)
+                .map_or_else(String::new, |one| words(one.together, unit)),
             members: top.unwrap_or_default().iter().map(member).collect(),
             all_href: top.map(|_| by.path("/usage#by-group")),
             is_empty: found.total == 0 && found.events == 0,

@@ -365,6 +365,8 @@ async fn r_grp_09_a_groups_page_shows_what_was_used_for_it_this_month() {
         page.all(&format!("{SPEND} .pick li")),
         ["F Finn 25 credits", "C Cleo 6 credits", "B Ben 4 credits"]
     );
+    // The second view of C-35, which overlaps with other groups and says so.
+    page.assert_says("for other groups too: 35 credits together. Whoever is in several groups counts in each.");
     let usage_of = |who: &Someone| t.org.path(&format!("/members/{}/usage", who.id()));
     let links = page.attributes(&format!("{SPEND} a"), "href");
     assert_eq!(
@@ -1032,10 +1034,8 @@ async fn b_11_an_alert_and_my_usage_say_when_a_limit_is_reached_at_this_pace() {
     let settings = settings(&portal, &org).await;
     let month = settings.window(limits::Window::Month, portal.clock.now());
     // Ten days after the month has begun.
-    let length = month.end.expect("an end").since(month.start);
-    portal
-        .clock
-        .advance(length - portal.clock.now().since(month.start) + DAY * 10);
+    let next = month.end.expect("an end");
+    portal.clock.advance(next.since(portal.clock.now()) + DAY * 10);
     assert_eq!(told(&portal, &org, &ben, "1", 80).await, 1);
     let at = portal.clock.now().minus(DAY * 10).plus(DAY * 25 / 2);
     let zone = settings.zone().tz();
@@ -1061,4 +1061,64 @@ async fn b_11_an_alert_and_my_usage_say_when_a_limit_is_reached_at_this_pace() {
     portal.clock.advance(DAY * 15);
     let client = portal.sign_in(ben.user).await;
     client.get(&mine).await.page(200).assert_silent("At this pace");
+}
+
+#[actix_web::test]
+async fn r_crd_01_04_a_person_of_several_organizations_is_seen_whole_by_who_may() {
+    let (portal, acme, ann, ben) = start().await;
+    let globex = portal.org("Globex").await;
+    let ben_there = portal.member(&globex, Role::Member, "ben").await;
+    let boss = portal
+        .enterprise_member(muster::access::EnterpriseRole::Administrator, "boss")
+        .await;
+    assert_eq!(ben.user, ben_there.user);
+    spend(&portal, &acme, &ben, "1", 30).await;
+    spend(&portal, &globex, &ben_there, "2", 10).await;
+    let table = "section[aria-labelledby=by-organization] tbody tr";
+    let of_ben = |org: &Org, who: &Someone| org.path(&format!("/members/{}/usage", who.id()));
+    for (reader, path) in [
+        (&ben, acme.path("/usage/mine")),
+        (&ben, globex.path("/usage/mine")),
+        (&boss, of_ben(&acme, &ben)),
+    ] {
+        let page = reader.get(&path).await.page(200);
+        let total = page.all(".stats > div");
+        let total = total.iter().find(|one| one.contains("In all organizations"));
+        assert!(
+            total.is_some_and(|one| one.contains("40 credits") && one.contains("2 organizations")),
+            "{path}: {total:?}"
+        );
+        let rows = page.all(table);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert!(
+            rows[0].contains("Acme") && rows[0].contains("75%") && rows[0].contains("30 credits"),
+            "{rows:?}"
+        );
+        assert!(
+            rows[1].contains("Globex") && rows[1].contains("25%") && rows[1].contains("10 credits"),
+            "{rows:?}"
+        );
+        for link in page.attributes(&format!("{table} a"), "href") {
+            reader.get(&link).await.page(200);
+        }
+    }
+    // Whoever reads usage in one organization learns nothing of another one, and who is in one alone sees no table of one row.
+    let page = ann.get(&of_ben(&acme, &ben)).await.page(200);
+    page.assert_silent("Globex");
+    assert_eq!(page.count(table), 0);
+    assert_eq!(ann.get(&acme.path("/usage/mine")).await.page(200).count(table), 0);
+    // What is counted in different units is not added up.
+    let sent = [
+        ("unit", "EUR"),
+        ("conflict", "highest"),
+        ("anchor_day", "1"),
+        ("week_start", "1"),
+        ("version", "0"),
+    ];
+    let answer = boss.post(&globex.path("/limits/settings"), &sent).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = ben.get(&acme.path("/usage/mine")).await.page(200);
+    page.assert_says("30 credits + €10");
+    let rows = page.all(table);
+    assert!(rows.iter().all(|row| !row.contains('%')), "{rows:?}");
 }
