@@ -70,8 +70,6 @@ record! {
 record! {
     /// A membership of a person and what was used by it since the beginning.
     pub struct Membership {
-        /// Where.
-        pub org_id: OrgId,
         /// The membership.
         pub member: MemberId,
         /// What the organization is called.
@@ -213,7 +211,7 @@ sql! {
     SPENDERS: (Timestamp, OrgId) => (i64,) =
         "select count(*) as n from usage_months where start = $1 and org_id = $2 and scope = 3 and events > 0";
     MEMBERSHIPS: (UserId) => Membership =
-        "select m.org_id, m.id as member, o.name as organization, o.slug, s.display_unit, s.currency, (m.status <= 2 and o.state = 1) as acts,
+        "select m.id as member, o.name as organization, o.slug, s.display_unit, s.currency, (m.status <= 2 and o.state = 1) as acts,
                 cast(coalesce(sum(u.occurred), 0) as bigint) as amount, cast(coalesce(sum(u.events), 0) as bigint) as events
          from members m join orgs o on o.id = m.org_id left join limit_settings s on s.org_id = m.org_id
          left join usage_months u on u.org_id = m.org_id and u.scope = 3 and u.scope_id = m.id

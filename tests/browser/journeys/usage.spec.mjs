@@ -8,7 +8,7 @@ async function report(me, portal, base, subject) {
   const account = await send("/keys/services", { name: "live meter" });
   const owner = `service:${account.headers().location.split("/").pop()}`;
   const made = await send("/keys", { name: "live meter", owner, expiry: "90", scope: "usage.write" });
-  const [key] = /mst_live_\w+/.exec(await made.text());
+  const [key] = /mst_s_\w+/.exec(await made.text());
   const event = { specversion: "1.0", type: "chat.turn", source: "live", id: "1", subject, data: { credits: "3" } };
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/cloudevents+json" };
   const told = await fetch(`${portal.url}/api/v1/events`, { method: "POST", headers, body: JSON.stringify(event) });
