@@ -8,6 +8,7 @@ mod copy;
 mod generation;
 mod migrate;
 mod open;
+mod snapshot;
 pub mod statement;
 mod together;
 
@@ -15,6 +16,7 @@ pub use authority::Authority;
 pub use generation::{Generation, generation, raise_generation};
 pub use migrate::{Version, migrate, versions};
 pub use open::{Db, Engine, Options, inspect};
+pub use snapshot::{Snapshot, snapshots_open};
 pub use statement::{Bulk, IntoParams, Params, Record, Sql, Statement, Text};
 pub use together::{Ask, Asks, only};
 
@@ -56,7 +58,7 @@ enum Inner {
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
-/// What can run a reading statement: a [`Reader`] outside transactions, a [`Tx`] inside.
+/// What can run a reading statement: a [`Reader`] outside transactions, a [`Tx`] inside, a [`Snapshot`] where all has to be of one instant.
 #[expect(async_fn_in_trait, reason = "used with concrete types only")]
 pub trait Read {
     /// All rows of a typed text.

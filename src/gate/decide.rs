@@ -120,6 +120,21 @@ pub struct LimitState {
     pub enforcement: Enforcement,
 }
 
+impl LimitState {
+    /// When it is used up if its window goes on as it began; none for one that lasts, and before a twenty-fourth of the window has gone by.
+    pub fn reached_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let reset = self.reset_at.filter(|_| self.window != Window::Total)?;
+        let (gone, whole) = (now.since(self.since).as_micros(), reset.since(self.since).as_micros());
+        let (spent, limit) = (self.spent, self.limit.micros());
+        if spent <= 0 || spent >= limit || gone.saturating_mul(24) < whole {
+            return None;
+        }
+        let more = i128::try_from(gone).ok()? * i128::from(limit - spent) / i128::from(spent);
+        let at = Timestamp::from_micros(i64::try_from(i128::from(now.micros()) + more).ok()?);
+        (at < reset).then_some(at)
+    }
+}
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {

@@ -222,8 +222,10 @@ pub struct KeyExpiring {
 pub struct LimitAlert {
     /// Where.
     pub organization: Name,
-    /// Whose limit it is, for administrators; none for whoever it limits.
+    /// Whose limit it is, for administrators and leads; none for whoever it limits.
     pub whose: Option<Name>,
+    /// The group that the reader leads; none for whoever it limits, and for administrators.
+    pub group: Option<Name>,
     /// "monthly limit".
     pub limit: String,
     /// How much is used.
@@ -238,6 +240,8 @@ pub struct LimitAlert {
     pub is_hard: bool,
     /// Whether it is used up.
     pub is_over: bool,
+    /// When it is used up if it goes on like this, with the zone; empty when it lasts.
+    pub reached: String,
     /// When it begins anew, with the zone; empty for never.
     pub resets: String,
     /// Where one sees more.
@@ -248,8 +252,10 @@ pub struct LimitAlert {
 pub struct UsageSpike {
     /// Where.
     pub organization: Name,
-    /// Who it is, for administrators; none for whoever uses it.
+    /// Who it is, for administrators and leads; none for whoever uses it.
     pub whose: Option<Name>,
+    /// The group that the reader leads; none for whoever uses it, and for administrators.
+    pub group: Option<Name>,
     /// How much was used today.
     pub used: String,
     /// How much is used on an ordinary day.
@@ -845,6 +851,7 @@ mod tests {
             Message::LimitAlert(LimitAlert {
                 organization: Name::organization("Kestrel Robotics"),
                 whose: Some(Name::person("Wei-Lin Chen")),
+                group: None,
                 limit: "monthly limit".to_owned(),
                 used: "750 credits".to_owned(),
                 amount: "750 credits".to_owned(),
@@ -852,12 +859,14 @@ mod tests {
                 left: 0,
                 is_hard: true,
                 is_over: true,
+                reached: String::new(),
                 resets: "Tuesday, 1 December 2026, 00:00 (Europe/Berlin)".to_owned(),
                 link: link("/o/kestrel/members/mem_1/usage"),
             }),
             Message::UsageSpike(UsageSpike {
                 organization: Name::organization("Kestrel Robotics"),
                 whose: Some(Name::person("Wei-Lin Chen")),
+                group: None,
                 used: "180 credits".to_owned(),
                 ordinary: "25 credits".to_owned(),
                 link: link("/o/kestrel/members/mem_1/usage"),

@@ -134,8 +134,10 @@ pub enum Mail {
     LimitAlert {
         /// Where.
         organization: String,
-        /// Whose limit it is, for administrators; none for whoever it limits.
+        /// Whose limit it is, for administrators and leads; none for whoever it limits.
         whose: Option<String>,
+        /// The group that the reader leads; none for whoever it limits, and for administrators.
+        group: Option<String>,
         /// "monthly limit".
         limit: String,
         /// How much is used, in words.
@@ -148,6 +150,8 @@ pub enum Mail {
         is_hard: bool,
         /// Whether it is used up.
         is_over: bool,
+        /// When it is used up if it goes on like this; none when it lasts.
+        reached_at: Option<Timestamp>,
         /// When it begins anew.
         resets_at: Option<Timestamp>,
         /// The organization's zone.
@@ -159,8 +163,10 @@ pub enum Mail {
     UsageSpike {
         /// Where.
         organization: String,
-        /// Who it is, for administrators; none for whoever uses it.
+        /// Who it is, for administrators and leads; none for whoever uses it.
         whose: Option<String>,
+        /// The group that the reader leads; none for whoever uses it, and for administrators.
+        group: Option<String>,
         /// How much was used today, in words.
         used: String,
         /// How much is used on an ordinary day, in words.
@@ -371,18 +377,21 @@ impl Mail {
             Self::LimitAlert {
                 organization,
                 whose,
+                group,
                 limit,
                 used,
                 amount,
                 percent,
                 is_hard,
                 is_over,
+                reached_at,
                 resets_at,
                 zone,
                 path,
             } => Message::LimitAlert(message::LimitAlert {
                 organization: Name::organization(organization),
                 whose: whose.as_deref().map(Name::person),
+                group: group.as_deref().map(Name::group),
                 limit: limit.clone(),
                 used: used.clone(),
                 amount: amount.clone(),
@@ -390,18 +399,21 @@ impl Mail {
                 left: (100 - percent).max(0),
                 is_hard: *is_hard,
                 is_over: *is_over,
+                reached: reached_at.map_or_else(String::new, |at| when(at, &Zone::find_or_utc(zone))),
                 resets: resets_at.map_or_else(String::new, |at| when(at, &Zone::find_or_utc(zone))),
                 link: url(settings.link(path))?,
             }),
             Self::UsageSpike {
                 organization,
                 whose,
+                group,
                 used,
                 ordinary,
                 path,
             } => Message::UsageSpike(message::UsageSpike {
                 organization: Name::organization(organization),
                 whose: whose.as_deref().map(Name::person),
+                group: group.as_deref().map(Name::group),
                 used: used.clone(),
                 ordinary: ordinary.clone(),
                 link: url(settings.link(path))?,

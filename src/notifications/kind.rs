@@ -59,9 +59,9 @@ pub enum Kind {
     KeyExpiring = 20,
     /// They have come near a limit of theirs, or used it up.
     LimitNear = 21,
-    /// Somebody of an organization that they administer has used up a limit.
+    /// Somebody of an organization that they administer, or of a group that they lead, has used up a limit.
     LimitReached = 22,
-    /// They, or somebody of an organization that they administer, use far more than usual.
+    /// They, or somebody of an organization that they administer or a group that they lead, use far more than usual.
     UsageSpike = 23,
     /// Members of an organization that they administer used nothing in a month.
     UsageUnused = 24,
@@ -113,7 +113,7 @@ impl Kind {
             Self::PasswordChanged => "Your password was changed",
             Self::KeyExpiring => "An API key of yours, or of a group you lead, expires soon",
             Self::LimitNear => "A limit of yours is nearly used up, or all of it",
-            Self::LimitReached => "A member of your organization has used up a limit",
+            Self::LimitReached => "A member of your organization, or of a group you lead, has used up a limit",
             Self::UsageSpike => "Far more is used in a day than usual",
             Self::UsageUnused => "Members of your organization used nothing in a month",
         }

@@ -1,17 +1,11 @@
-//! What a page of usage shows, as a file: its days and its tables, in its order, for its period (B-16). Amounts are not rounded, days are
-//! whole dates, and each part is read when the one before has been taken.
+//! What a page of usage shows, as a file: its days and its tables with all of their rows, for its period (B-16). Amounts are not rounded,
+//! days are whole dates, and all of it is of one instant, so that every table adds up to the days (F39).
 
-use std::collections::VecDeque;
-
-use actix_web::{
-    HttpResponse,
-    http::header,
-    web::{Bytes, Data},
-};
+use actix_web::{HttpResponse, http::header, web::Data};
 use serde_json::{Value, json};
 
 use super::{
-    figures::{Figures, Share},
+    figures::{Figures, Share, Walk},
     grouping::Grouping,
     period::Choice,
 };
@@ -19,15 +13,15 @@ use crate::{
     access::Can,
     app::App,
     audit::{self, Action, Entry, Object},
-    db::Reader,
-    error::{Error, Result},
+    db::Snapshot,
+    error::Result,
     ids::OrgId,
     limits,
     metering::Scope,
     web::{
         csv::{self, Field},
         filters::percent,
-        turns::Turn,
+        outgoing::{self, Outgoing},
     },
 };
 
@@ -45,14 +39,11 @@ pub struct About {
 
 /// An export under way.
 struct Stage {
-    db: Reader,
+    db: Snapshot,
     org: OrgId,
     figures: Figures,
-    /// The head, until it is written.
-    head: Option<[String; 5]>,
-    left: VecDeque<Grouping>,
-    /// Ends with the export, however that comes about; none while ceilings are off.
-    turn: Option<Turn>,
+    head: [String; 5],
+    groupings: Vec<Grouping>,
 }
 
 /// The file of a page.
@@ -63,7 +54,7 @@ pub async fn send<P>(app: &Data<App>, by: &Can<P>, choice: Choice, about: About)
         None
     };
     let (org, now) = (by.org(), app.clock.now());
-    let mut db = app.db.read();
+    let mut db = app.db.snapshot().await?;
     let settings = limits::settings::find(&mut db, org).await?;
     let figures = super::figures::load(&mut db, org.id, &settings, about.of, choice, now).await?;
     let day = |date: Option<&super::chart::Day>| date.map_or_else(String::new, |day| day.date.to_string());
@@ -80,51 +71,34 @@ pub async fn send<P>(app: &Data<App>, by: &Can<P>, choice: Choice, about: About)
         db,
         org: org.id,
         figures,
-        head: Some(["Table", "Name", &used, "Share", "Events"].map(str::to_owned)),
-        left: about.groupings.into(),
-        turn,
+        head: ["Table", "Name", &used, "Share", "Events"].map(str::to_owned),
+        groupings: about.groupings,
     };
-    let stream = futures_util::stream::try_unfold(Some(stage), |stage| async move {
-        match stage {
-            Some(stage) => stage.part().await.map(Some),
-            None => Ok::<_, Error>(None),
-        }
-    });
     let file = format!("attachment; filename=\"{}-{first}-to-{last}.csv\"", about.name);
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header((header::CONTENT_DISPOSITION, file))
-        .streaming(stream))
+        .streaming(outgoing::send(turn, |to| stage.write(to))?))
 }
 
 impl Stage {
-    /// The next bytes, and what is left to do: the days with the head, then one table after the other.
-    async fn part(mut self) -> Result<(Bytes, Option<Self>)> {
-        let bytes = match self.head.take() {
-            Some(head) => {
-                let days = self.figures.days.iter().map(|day| {
-                    let share = Field::from(String::new());
-                    line("By day", day.date.to_string(), day.amount, share, day.events)
-                });
-                csv::lines(&head.each_ref().map(String::as_str), days)?
+    /// Writes the days with the head, then one table after the other.
+    async fn write(mut self, mut to: Outgoing) -> Result<()> {
+        let days = self.figures.days.iter().map(|day| {
+            let share = Field::from(String::new());
+            line("By day", day.date.to_string(), day.amount, share, day.events)
+        });
+        to.send(csv::lines(&self.head.each_ref().map(String::as_str), days)?)
+            .await?;
+        for grouping in std::mem::take(&mut self.groupings) {
+            let mut walk = Walk::default();
+            while let Some(shares) = grouping.part(&mut self.db, self.org, &self.figures, &mut walk).await? {
+                let total = self.figures.total;
+                let lines = shares.into_iter().map(|share| of_share(grouping.title, share, total));
+                to.send(csv::lines(&[], lines)?).await?;
             }
-            None => match self.left.pop_front() {
-                Some(grouping) => {
-                    let shares = grouping.shares(&mut self.db, self.org, &self.figures).await?;
-                    let total = self.figures.total;
-                    csv::lines(
-                        &[],
-                        shares.into_iter().map(|share| of_share(grouping.title, share, total)),
-                    )?
-                }
-                None => Vec::new(),
-            },
-        };
-        if self.left.is_empty() {
-            drop(self.turn);
-            return Ok((Bytes::from(bytes), None));
         }
-        Ok((Bytes::from(bytes), Some(self)))
+        Ok(())
     }
 }
 

@@ -22,14 +22,20 @@ use crate::{
 
 /// How many billing periods an average looks back at most.
 const MONTHS: usize = 12;
-/// How many rows a table of shares has.
+/// How many rows a table of shares has on a page.
 pub(super) const ROWS: i64 = 10;
+/// How many it has in a file while they stand there by what they are; more of them are walked along their ids.
+const SORTED: i64 = 5_000;
+/// How many are read at once on such a walk.
+const STEP: i64 = 2_000;
 
 /// The figures of an organization, a member or anything else that sums are kept for.
 #[derive(Debug, Clone)]
 pub struct Figures {
     /// The period.
     pub period: Period,
+    /// The beginnings of its whole billing periods and of the rest of its buckets, as statements take them.
+    stretches: (String, String),
     /// Every day of it so far.
     pub days: Vec<Day>,
     /// Micro-credits in it.
@@ -154,6 +160,7 @@ pub async fn load(
         average: oldest.and_then(|oldest| average(settings, running, oldest, over)),
         ever,
         ever_events,
+        stretches: period.stretches(settings),
         period,
         days,
         total,
@@ -195,6 +202,8 @@ pub struct Share {
     pub amount: i64,
     /// Events.
     pub events: i64,
+    /// Whether it is the row for what no other row tells.
+    pub is_rest: bool,
 }
 
 /// What the organization, or one of its groups, may use together in a billing period, in micro-credits; none when that is not limited.
@@ -232,13 +241,22 @@ pub async fn of_group<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, now: T
 }
 
 /// What a period's usage is made of, the largest first, and a row for the rest so that the rows add up (C-35).
-pub async fn shares(db: &mut impl Read, org: OrgId, figures: &Figures, scope: Scope, rest: &str) -> Result<Vec<Share>> {
+pub async fn shares(
+    db: &mut impl Read,
+    org: OrgId,
+    figures: &Figures,
+    (scope, rest): (Scope, &str),
+    most: i64,
+) -> Result<Vec<Share>> {
     let sums = match figures.period.month {
-        Some(month) => store::of_month(db, month, org, scope, ROWS).await?,
-        None => store::of_days(db, org, scope, &figures.period.starts(), ROWS).await?,
+        Some(month) => store::of_month(db, month, org, scope, most).await?,
+        None => store::of_stretches(db, org, scope, figures.stretches.clone(), most).await?,
     };
-    let mut shares = named(db, org, scope, sums, (figures.total, figures.events), rest).await?;
-    if scope == Scope::Pool && !shares.is_empty() {
+    let mut shares = named(db, org, scope, sums).await?;
+    if shares.is_empty() {
+        return Ok(shares);
+    }
+    if scope == Scope::Pool {
         let costs = credits::shown::costs_by_pool(db, org, figures.period.month, &figures.period.starts()).await?;
         for share in &mut shares {
             if let Some(cost) = share.id.and_then(|id| costs.get(&id)) {
@@ -246,17 +264,75 @@ pub async fn shares(db: &mut impl Read, org: OrgId, figures: &Figures, scope: Sc
             }
         }
     }
+    let listed = sum(&shares);
+    shares.extend(others(figures, listed, rest));
     Ok(shares)
 }
 
+/// How far a table is that is written to a file.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Walk {
+    /// Nothing of it is written.
+    #[default]
+    Begin,
+    /// There are too many rows to sort them: those up to this id are written, and came to so many micro-credits and events.
+    After(i64, (i64, i64)),
+    /// All of it is.
+    End,
+}
+
+/// The next rows of a table for a file, which has all of them; none at its end. Up to five thousand stand there as on the page.
+pub async fn part(
+    db: &mut impl Read,
+    org: OrgId,
+    figures: &Figures,
+    (scope, rest): (Scope, &str),
+    walk: &mut Walk,
+) -> Result<Option<Vec<Share>>> {
+    let month = figures.period.month;
+    if matches!(walk, Walk::Begin) {
+        // One more than are sorted tells that there are more; the row for the rest is not one of them.
+        let all = shares(db, org, figures, (scope, rest), SORTED + 1).await?;
+        let count = all.iter().filter(|share| !share.is_rest).count();
+        *walk = match month {
+            Some(_) if count as i64 > SORTED => Walk::After(i64::MIN, (0, 0)),
+            _ => Walk::End,
+        };
+        if matches!(walk, Walk::End) {
+            return Ok(Some(all));
+        }
+    }
+    let (Walk::After(id, (amount, events)), Some(month)) = (*walk, month) else {
+        return Ok(None);
+    };
+    let sums = store::of_month_after(db, (month, org, scope), id, STEP).await?;
+    let last = sums.last().map(|sum| sum.id).filter(|_| sums.len() as i64 == STEP);
+    let mut shares = named(db, org, scope, sums).await?;
+    let these = sum(&shares);
+    let listed = (amount + these.0, events + these.1);
+    match last {
+        Some(id) => *walk = Walk::After(id, listed),
+        None => {
+            *walk = Walk::End;
+            shares.extend(others(figures, listed, rest));
+        }
+    }
+    Ok(Some(shares))
+}
+
 /// What a member's billing period is made of, by activity.
-pub async fn activities(db: &mut impl Read, org: OrgId, figures: &Figures, member: MemberId) -> Result<Vec<Share>> {
+pub async fn activities(
+    db: &mut impl Read,
+    org: OrgId,
+    figures: &Figures,
+    member: MemberId,
+    most: i64,
+) -> Result<Vec<Share>> {
     let Some(month) = figures.period.month else {
         return Ok(Vec::new());
     };
-    let sums = store::of_member(db, month, org, member.raw(), ROWS).await?;
-    let whole = (figures.total, figures.events);
-    named(db, org, Scope::Activity, sums, whole, "Without an activity type").await
+    let sums = store::of_member(db, month, org, member.raw(), most).await?;
+    with_rest(db, org, figures, Scope::Activity, sums, "Without an activity type").await
 }
 
 /// What a member's billing period is made of, by their keys.
@@ -267,46 +343,61 @@ pub async fn keys(db: &mut impl Read, org: OrgId, figures: &Figures, member: Mem
     let own = store::own_keys(db, org, member.raw()).await?;
     let ids = store::list(own.iter().map(|key| key.id));
     let sums = store::of_ids(db, org, Scope::Key, month, ids).await?;
-    let whole = (figures.total, figures.events);
-    named(db, org, Scope::Key, sums, whole, "Without a key of one’s own").await
+    with_rest(db, org, figures, Scope::Key, sums, "Without a key of one’s own").await
 }
 
-async fn named(
+async fn with_rest(
     db: &mut impl Read,
     org: OrgId,
+    figures: &Figures,
     scope: Scope,
     sums: Vec<Sum>,
-    (total, events): (i64, i64),
     rest: &str,
 ) -> Result<Vec<Share>> {
+    let mut shares = named(db, org, scope, sums).await?;
+    if !shares.is_empty() {
+        let listed = sum(&shares);
+        shares.extend(others(figures, listed, rest));
+    }
+    Ok(shares)
+}
+
+/// Sums with the names of what they are of.
+async fn named(db: &mut impl Read, org: OrgId, scope: Scope, sums: Vec<Sum>) -> Result<Vec<Share>> {
     if sums.is_empty() {
         return Ok(Vec::new());
     }
     let names = store::names(db, org, scope, store::list(sums.iter().map(|sum| sum.id))).await?;
-    let names: HashMap<i64, String> = names.into_iter().map(|one| (one.id, one.name)).collect();
-    let mut shares: Vec<Share> = sums
-        .into_iter()
-        .map(|sum| Share {
-            name: names
-                .get(&sum.id)
-                .cloned()
-                .unwrap_or_else(|| "No longer there".to_owned()),
-            id: names.contains_key(&sum.id).then_some(sum.id),
+    let mut names: HashMap<i64, String> = names.into_iter().map(|one| (one.id, one.name)).collect();
+    let share = |sum: Sum| {
+        let name = names.remove(&sum.id);
+        Share {
+            id: name.is_some().then_some(sum.id),
+            name: name.unwrap_or_else(|| "No longer there".to_owned()),
             amount: sum.amount,
             events: sum.events,
-        })
-        .collect();
-    let left = total - shares.iter().map(|share| share.amount).sum::<i64>();
-    let others = events - shares.iter().map(|share| share.events).sum::<i64>();
-    if left != 0 || others > 0 {
-        shares.push(Share {
-            id: None,
-            name: rest.to_owned(),
-            amount: left,
-            events: others,
-        });
-    }
-    Ok(shares)
+            is_rest: false,
+        }
+    };
+    Ok(sums.into_iter().map(share).collect())
+}
+
+/// What some rows come to: micro-credits and events.
+fn sum(shares: &[Share]) -> (i64, i64) {
+    let add = |(amount, events): (i64, i64), share: &Share| (amount + share.amount, events + share.events);
+    shares.iter().fold((0, 0), add)
+}
+
+/// The row for what those before it leave of the period, where they leave something.
+fn others(figures: &Figures, (amount, events): (i64, i64), name: &str) -> Option<Share> {
+    let (amount, events) = (figures.total - amount, figures.events - events);
+    (amount != 0 || events > 0).then(|| Share {
+        id: None,
+        name: name.to_owned(),
+        amount,
+        events,
+        is_rest: true,
+    })
 }
 
 /// How many members used something in the period; none where that is not kept.

@@ -1,6 +1,6 @@
 //! The ways in which a page of usage groups what was used: the same for the page and for the file that it gives.
 
-use super::figures::{self, Figures, Share};
+use super::figures::{self, Figures, ROWS, Share, Walk};
 use crate::{
     access::{Can, Permission},
     db::Read,
@@ -93,13 +93,30 @@ impl Grouping {
         some
     }
 
-    /// What the period of some figures is made of; nothing where that is not kept.
+    /// What the period of some figures is made of, for a page; nothing where that is not kept.
     pub async fn shares(self, db: &mut impl Read, org: OrgId, figures: &Figures) -> Result<Vec<Share>> {
         match self.of {
-            Of::All(scope, rest) => figures::shares(db, org, figures, scope, rest).await,
-            Of::Activities(member) => figures::activities(db, org, figures, member).await,
+            Of::All(scope, rest) => figures::shares(db, org, figures, (scope, rest), ROWS).await,
+            Of::Activities(member) => figures::activities(db, org, figures, member, ROWS).await,
             Of::OwnKeys(member) => figures::keys(db, org, figures, member).await,
         }
+    }
+    /// The same for a file, with all rows, a part after the other; none at the end.
+    pub async fn part(
+        self,
+        db: &mut impl Read,
+        org: OrgId,
+        figures: &Figures,
+        walk: &mut Walk,
+    ) -> Result<Option<Vec<Share>>> {
+        let whole = match self.of {
+            Of::All(scope, rest) => return figures::part(db, org, figures, (scope, rest), walk).await,
+            _ if matches!(walk, Walk::End) => return Ok(None),
+            Of::Activities(member) => figures::activities(db, org, figures, member, i64::MAX).await?,
+            Of::OwnKeys(member) => figures::keys(db, org, figures, member).await?,
+        };
+        *walk = Walk::End;
+        Ok(Some(whole))
     }
 
     /// The page of one of its rows; none for whom it is not, and for what has none.

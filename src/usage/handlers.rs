@@ -7,6 +7,7 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
+    across,
     chart::Size,
     export,
     figures::{self, Figures},
@@ -25,7 +26,7 @@ use crate::{
     db::Read,
     error::{Error, Result},
     gate::{Principal, Who},
-    ids::MemberId,
+    ids::{MemberId, UserId},
     limits::{self, Settings, amount::Unit},
     members::{forms::MemberPath, member},
     metering::Scope,
@@ -146,6 +147,8 @@ pub async fn index_csv(app: Data<App>, by: Can<UsageRead>, asked: Query<Asked>) 
 /// What a page about one member says, whoever reads it.
 struct About {
     member: MemberId,
+    /// Whose usage elsewhere is shown too; none for whom that is no business.
+    everywhere: Option<UserId>,
     name: String,
     path: String,
     is_own: bool,
@@ -159,7 +162,19 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
     let db = &mut app.db.read();
     let found: Figures = figures::load(db, org.id, &settings, of, choice, now).await?;
     let groupings = Grouping::of_member(about.member, about.is_own);
-    let tables = tables(db, by, &found, settings.unit, groupings).await?;
+    let mut tables = tables(db, by, &found, settings.unit, groupings).await?;
+    let mut strip = strip(&found, settings.unit, None, by.zone());
+    if let Some(user) = about.everywhere {
+        let own = about.is_own;
+        let href = |place: &super::store::Membership| match own {
+            true => place.acts.then(|| format!("/o/{}/usage/mine", place.slug)),
+            false => Some(format!("/o/{}/members/{}/usage", place.slug, place.member)),
+        };
+        if let Some(across) = across::load(db, user, href).await? {
+            strip.push(across.total);
+            tables.push(across.table);
+        }
+    }
     let who = Who {
         org: org.id,
         principal: Principal::Member(about.member),
@@ -191,7 +206,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
         csv: with(&format!("{}/export.csv", about.path), choice),
         above,
         periods: periods(&about.path, choice),
-        strip: strip(&found, settings.unit, None, by.zone()),
+        strip,
         limits: states
             .iter()
             .map(|state| LimitRow::of(state, settings.unit, by.zone(), now))
@@ -225,6 +240,7 @@ fn oneself(by: &Can<LimitRequest>) -> Result<About> {
     let member = by.member().ok_or(Error::NotFound)?;
     Ok(About {
         member,
+        everywhere: by.person().map(|person| person.id),
         name: by.person().map_or_else(String::new, |person| person.name.clone()),
         path: by.path("/usage/mine"),
         is_own: true,
@@ -243,8 +259,12 @@ pub async fn mine_csv(app: Data<App>, by: Can<LimitRequest>, asked: Query<Asked>
 
 async fn somebody(app: &App, by: &Can<UsageRead>, at: &MemberPath) -> Result<About> {
     let member = member::find(&mut app.db.read(), by.org().id, at.id()?).await?;
+    // Whoever reads usage here alone learns nothing of other organizations.
+    let role = by.person().and_then(|person| person.enterprise_role);
+    let sees_all = role.is_some_and(|role| role.may(Permission::EnterpriseRead) && role.may(Permission::UsageRead));
     Ok(About {
         member: member.id,
+        everywhere: sees_all.then_some(member.user_id),
         path: by.path(&format!("/members/{}/usage", member.id)),
         name: member.name,
         is_own: false,

@@ -4,6 +4,7 @@
 //! with ten million. Reports count by when something happened; limits count by when it was booked, and come from the
 //! [`gate`](crate::gate).
 
+mod across;
 pub mod alerts;
 mod chart;
 mod export;

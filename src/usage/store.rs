@@ -68,6 +68,44 @@ record! {
 }
 
 record! {
+    /// A membership of a person and what was used by it since the beginning.
+    pub struct Membership {
+        /// The membership.
+        pub member: MemberId,
+        /// What the organization is called.
+        pub organization: String,
+        /// Its place in addresses.
+        pub slug: String,
+        /// What it counts in: 2 for its currency.
+        pub display_unit: Option<i64>,
+        /// That currency.
+        pub currency: Option<String>,
+        /// Whether whoever has it can open its pages now.
+        pub acts: bool,
+        /// Micro-credits.
+        pub amount: i64,
+        /// Events.
+        pub events: i64,
+    }
+}
+
+record! {
+    /// Somebody who leads a group of a member.
+    pub struct Lead {
+        /// The member whom they lead.
+        pub whose: MemberId,
+        /// The group.
+        pub group_id: GroupId,
+        /// What it is called.
+        pub group_name: String,
+        /// The lead's account.
+        pub user_id: UserId,
+        /// The lead's address.
+        pub email: String,
+    }
+}
+
+record! {
     /// What an organization wants to be told.
     pub struct AlertSettings {
         /// Percents with commas between.
@@ -94,6 +132,8 @@ record! {
         pub picture: Option<String>,
         /// Micro-credits, by when it happened.
         pub amount: i64,
+        /// What all members of the group have come to, this one included.
+        pub together: i64,
     }
 }
 
@@ -122,6 +162,20 @@ sql! {
         sqlite "select m.id as member, m.user_id, m.email, m.name, o.name as organization, o.slug, o.zone from members m join orgs o on o.id = m.org_id where m.org_id = $1 and m.id in (select value from json_each('[' || $2 || ']')) and m.status in (1, 2) and o.state = 1"
         postgres "select m.id as member, m.user_id, m.email, m.name, o.name as organization, o.slug, o.zone from members m join orgs o on o.id = m.org_id where m.org_id = $1 and m.id = any (cast(string_to_array($2, ',') as bigint[])) and m.status in (1, 2) and o.state = 1"
     };
+    LEADS: (OrgId, String, Timestamp) => Lead = {
+        sqlite "select gm.member_id as whose, g.id as group_id, g.name as group_name, m.user_id, m.email
+                from group_members gm join groups g on g.id = gm.group_id join group_members l on l.org_id = $1 and l.group_id = gm.group_id
+                join members m on m.id = l.member_id
+                where gm.org_id = $1 and gm.member_id in (select value from json_each('[' || $2 || ']')) and (gm.expires_at is null or gm.expires_at > $3)
+                  and l.is_lead = true and l.member_id <> gm.member_id and (l.expires_at is null or l.expires_at > $3)
+                  and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $3) order by gm.member_id, g.name, g.id, m.id"
+        postgres "select gm.member_id as whose, g.id as group_id, g.name as group_name, m.user_id, m.email
+                from group_members gm join groups g on g.id = gm.group_id join group_members l on l.org_id = $1 and l.group_id = gm.group_id
+                join members m on m.id = l.member_id
+                where gm.org_id = $1 and gm.member_id = any (cast(string_to_array($2, ',') as bigint[])) and (gm.expires_at is null or gm.expires_at > $3)
+                  and l.is_lead = true and l.member_id <> gm.member_id and (l.expires_at is null or l.expires_at > $3)
+                  and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $3) order by gm.member_id, g.name, g.id, m.id"
+    };
     SERIES: (OrgId, Scope, i64, String) => Stretch = {
         sqlite "select start, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and scope_id = $3 and start in (select value from json_each('[' || $4 || ']'))"
         postgres "select start, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and scope_id = $3 and start = any (cast(string_to_array($4, ',') as bigint[]))"
@@ -133,13 +187,20 @@ sql! {
     OF_MONTH: (Timestamp, OrgId, Scope, i64) => Sum =
         "select scope_id as id, occurred as amount, events from usage_months where start = $1 and org_id = $2 and scope = $3 and (occurred <> 0 or events <> 0)
          order by occurred desc, scope_id limit $4";
-    OF_DAYS: (OrgId, Scope, String, i64) => Sum = {
-        sqlite "select scope_id as id, cast(sum(occurred) as integer) as amount, cast(sum(events) as integer) as events
-                from usage_days where org_id = $1 and scope = $2 and start in (select value from json_each('[' || $3 || ']')) group by scope_id
-                having sum(occurred) <> 0 or sum(events) <> 0 order by 2 desc, scope_id limit $4"
-        postgres "select scope_id as id, cast(sum(occurred) as bigint) as amount, cast(sum(events) as bigint) as events
-                from usage_days where org_id = $1 and scope = $2 and start = any (cast(string_to_array($3, ',') as bigint[])) group by scope_id
-                having sum(occurred) <> 0 or sum(events) <> 0 order by 2 desc, scope_id limit $4"
+    OF_MONTH_AFTER: (Timestamp, OrgId, Scope, i64, i64) => Sum =
+        "select scope_id as id, occurred as amount, events from usage_months where start = $1 and org_id = $2 and scope = $3 and scope_id > $4 and (occurred <> 0 or events <> 0)
+         order by scope_id limit $5";
+    OF_STRETCHES: (OrgId, Scope, String, String, i64) => Sum = {
+        sqlite "select id, cast(sum(amount) as integer) as amount, cast(sum(events) as integer) as events from (
+                  select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start in (select value from json_each('[' || $3 || ']'))
+                  union all
+                  select scope_id as id, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and start in (select value from json_each('[' || $4 || ']'))
+                ) s group by id having sum(amount) <> 0 or sum(events) <> 0 order by 2 desc, id limit $5"
+        postgres "select id, cast(sum(amount) as bigint) as amount, cast(sum(events) as bigint) as events from (
+                  select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start = any (cast(string_to_array($3, ',') as bigint[]))
+                  union all
+                  select scope_id as id, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and start = any (cast(string_to_array($4, ',') as bigint[]))
+                ) s group by id having sum(amount) <> 0 or sum(events) <> 0 order by 2 desc, id limit $5"
     };
     OF_IDS: (OrgId, Scope, Timestamp, String) => Sum = {
         sqlite "select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start = $3 and scope_id in (select value from json_each('[' || $4 || ']')) order by occurred desc, scope_id"
@@ -149,8 +210,16 @@ sql! {
         "select activity as id, amount, events from usage_activities where start = $1 and org_id = $2 and member_id = $3 order by amount desc, activity limit $4";
     SPENDERS: (Timestamp, OrgId) => (i64,) =
         "select count(*) as n from usage_months where start = $1 and org_id = $2 and scope = 3 and events > 0";
+    MEMBERSHIPS: (UserId) => Membership =
+        "select m.id as member, o.name as organization, o.slug, s.display_unit, s.currency, (m.status <= 2 and o.state = 1) as acts,
+                cast(coalesce(sum(u.occurred), 0) as bigint) as amount, cast(coalesce(sum(u.events), 0) as bigint) as events
+         from members m join orgs o on o.id = m.org_id left join limit_settings s on s.org_id = m.org_id
+         left join usage_months u on u.org_id = m.org_id and u.scope = 3 and u.scope_id = m.id
+         where m.user_id = $1 and m.status < 5 group by m.org_id, m.id, m.status, o.name, o.slug, o.state, s.display_unit, s.currency
+         order by amount desc, m.org_id limit 50";
     OF_GROUP: (OrgId, GroupId, Timestamp, Timestamp) => Spender =
-        "select m.id, m.name, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, u.occurred as amount
+        "select m.id, m.name, (select pr.picture from profiles pr where pr.user_id = m.user_id) as picture, u.occurred as amount,
+                cast(sum(u.occurred) over () as bigint) as together
          from group_members gm
          join usage_months u on u.start = $3 and u.org_id = $1 and u.scope = 3 and u.scope_id = gm.member_id
          join members m on m.id = gm.member_id
@@ -217,9 +286,24 @@ pub(super) async fn of_month(
 ) -> Result<Vec<Sum>> {
     db.all(OF_MONTH, (month, org, scope, most)).await
 }
-/// The largest sums of a kind in buckets.
-pub(super) async fn of_days(db: &mut impl Read, org: OrgId, scope: Scope, starts: &str, most: i64) -> Result<Vec<Sum>> {
-    db.all(OF_DAYS, (org, scope, starts.to_owned(), most)).await
+/// The sums of a kind in a billing period behind an id, in the order of ids.
+pub(super) async fn of_month_after(
+    db: &mut impl Read,
+    (month, org, scope): (Timestamp, OrgId, Scope),
+    after: i64,
+    most: i64,
+) -> Result<Vec<Sum>> {
+    db.all(OF_MONTH_AFTER, (month, org, scope, after, most)).await
+}
+/// The largest sums of a kind in whole billing periods and buckets together, each named by its beginning.
+pub(super) async fn of_stretches(
+    db: &mut impl Read,
+    org: OrgId,
+    scope: Scope,
+    (months, days): (String, String),
+    most: i64,
+) -> Result<Vec<Sum>> {
+    db.all(OF_STRETCHES, (org, scope, months, days, most)).await
 }
 /// The sums of some things of a kind in a billing period.
 pub(super) async fn of_ids(
@@ -329,4 +413,12 @@ pub(super) async fn used_in(db: &mut impl Read, org: OrgId, month: Timestamp) ->
 /// Members who are told something, with their organization; those whose membership does not act are left out.
 pub(super) async fn list_people(db: &mut impl Read, org: OrgId, members: String) -> Result<Vec<Person>> {
     db.all(PEOPLE, (org, members)).await
+}
+/// Who leads the groups that members belong to now, member by member, each group once for each of its leads but the member.
+pub(super) async fn list_leads(db: &mut impl Read, org: OrgId, members: String, now: Timestamp) -> Result<Vec<Lead>> {
+    db.all(LEADS, (org, members, now)).await
+}
+/// Everywhere that a person belongs, where they have used most first.
+pub(super) async fn list_memberships(db: &mut impl Read, user: UserId) -> Result<Vec<Membership>> {
+    db.all(MEMBERSHIPS, (user,)).await
 }

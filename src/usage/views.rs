@@ -74,6 +74,27 @@ pub struct ShareRow {
     pub events: String,
 }
 
+impl ShareRow {
+    /// A row without a link.
+    pub fn new(share: &Share, total: i64, unit: Unit) -> Self {
+        Self {
+            name: share.name.clone(),
+            href: None,
+            width: format!(
+                "{:.1}%",
+                (share.amount.max(0) as f64 / total.max(1) as f64 * 100.0).min(100.0)
+            ),
+            part: if total > 0 {
+                percent(share.amount.max(0), total)
+            } else {
+                String::new()
+            },
+            amount: words(share.amount, unit),
+            events: crate::web::filters::plural(share.events, "event", "events"),
+        }
+    }
+}
+
 /// A table of shares.
 #[derive(Debug, Clone)]
 pub struct Shares {
@@ -94,19 +115,8 @@ impl Shares {
         href: impl Fn(i64) -> Option<String>,
     ) -> Self {
         let row = |share: &Share| ShareRow {
-            name: share.name.clone(),
             href: share.id.and_then(&href),
-            width: format!(
-                "{:.1}%",
-                (share.amount.max(0) as f64 / total.max(1) as f64 * 100.0).min(100.0)
-            ),
-            part: if total > 0 {
-                percent(share.amount.max(0), total)
-            } else {
-                String::new()
-            },
-            amount: words(share.amount, unit),
-            events: crate::web::filters::plural(share.events, "event", "events"),
+            ..ShareRow::new(share, total, unit)
         };
         Self {
             id,
@@ -243,6 +253,10 @@ pub struct LimitRow {
     pub reset: String,
     /// "in 3 hours".
     pub reset_in: String,
+    /// When it is used up at this pace, for machines; empty when it lasts.
+    pub reached_iso: String,
+    /// The same for people.
+    pub reached: String,
     /// Whether requests are refused when it is used up.
     pub is_hard: bool,
     /// Whether it is used up.
@@ -268,6 +282,7 @@ impl LimitRow {
         };
         let used = format!("{} of {}", words(state.spent, unit), words(whole, unit));
         let left = words(state.remaining, unit);
+        let reached_at = state.reached_at(now);
         let title = match state.scope {
             crate::metering::Scope::Wallet => "Wallet".to_owned(),
             crate::metering::Scope::Pool => format!("Credit pool {}", state.source),
@@ -296,6 +311,8 @@ impl LimitRow {
             reset: state
                 .reset_at
                 .map_or_else(String::new, |at| date_time(at.micros(), &zone.tz())),
+            reached_iso: reached_at.map_or_else(String::new, |at| iso(at.micros())),
+            reached: reached_at.map_or_else(String::new, |at| date_time(at.micros(), &zone.tz())),
             reset_in: state
                 .reset_at
                 .map_or_else(String::new, |at| until(now.micros(), at.micros(), &zone.tz())),
@@ -327,6 +344,8 @@ pub struct GroupSpend {
     pub facts: Vec<Fact>,
     /// The days.
     pub days: Days,
+    /// What its members have used in all, for other groups too; empty for whom that is not shown.
+    pub together: String,
     /// Who of the group uses most; none for whom that is not shown.
     pub members: Vec<TopMember>,
     /// The organization's usage by group; none for whom that is not shown.
@@ -368,6 +387,9 @@ impl GroupSpend {
             used: used(found, unit, pool),
             facts,
             days: Days::new(found, unit, settings.zone(), Size::Card, now),
+            together: top
+                .and_then(<[Spender]>::first)
+                .map_or_else(String::new, |one| words(one.together, unit)),
             members: top.unwrap_or_default().iter().map(member).collect(),
             all_href: top.map(|_| by.path("/usage#by-group")),
             is_empty: found.total == 0 && found.events == 0,

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod list;
 pub mod locale;
 pub mod middleware;
+pub mod outgoing;
 pub mod request;
 pub mod respond;
 pub mod routes;

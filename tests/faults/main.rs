@@ -19,6 +19,7 @@ mod clock;
 mod damage;
 mod descriptors;
 mod disk;
+mod export;
 mod key;
 mod kill;
 mod locked;

@@ -1558,11 +1558,11 @@ async fn fault_f33_a_slow_reader_has_one_turn_and_holds_nothing() {
     let bob = portal.member(&org, Role::Manager, "bob").await;
     assert_eq!(bob.get(&org.path("/members?q=bob")).await.status, 200);
     let mut held = 0;
-    for _ in 0..100 {
+    for _ in 0..400 {
         held = match &portal.app.db {
             Db::Sqlite { read, .. } => read.size() as usize - read.num_idle(),
             Db::Postgres(pool) => pool.size() as usize - pool.num_idle(),
-        };
+        } + muster::db::snapshots_open();
         if held == 0 {
             break;
         }

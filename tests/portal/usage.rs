@@ -365,6 +365,8 @@ async fn r_grp_09_a_groups_page_shows_what_was_used_for_it_this_month() {
         page.all(&format!("{SPEND} .pick li")),
         ["F Finn 25 credits", "C Cleo 6 credits", "B Ben 4 credits"]
     );
+    // The second view of C-35, which overlaps with other groups and says so.
+    page.assert_says("for other groups too: 35 credits together. Whoever is in several groups counts in each.");
     let usage_of = |who: &Someone| t.org.path(&format!("/members/{}/usage", who.id()));
     let links = page.attributes(&format!("{SPEND} a"), "href");
     assert_eq!(
@@ -952,4 +954,171 @@ async fn cve_c26_no_name_in_a_file_of_usage_is_a_formula() {
                 .starts_with("attachment; filename=\"usage-acme-mem_")
         );
     }
+}
+
+#[actix_web::test]
+async fn b_11_leads_hear_of_their_members_once_and_as_they_chose() {
+    let t = teams().await;
+    let (portal, org) = (&t.portal, &t.org);
+    // Ben leads two groups of Cleo's, Ann administers and leads, and Finn's lead in Blue is gone.
+    let green = group(portal, org, "Green", Kind::Team, &[&t.ben, &t.cleo, &t.ann]).await;
+    for lead in [&t.ben, &t.ann] {
+        let path = org.path(&format!("/groups/{green}"));
+        t.ann
+            .post(&format!("{path}/members/{}/lead", lead.id()), &[])
+            .await
+            .redirects_to(&path);
+    }
+    let outsider = portal.member(org, Role::Developer, "otto").await;
+    group(portal, org, "Elsewhere", Kind::Team, &[&outsider]).await;
+    limit(org, &t.ann, &t.cleo, "100").await;
+    limit(org, &t.ann, &t.ben, "50").await;
+    assert_eq!(told(portal, org, &t.cleo, "1", 85).await, 1);
+    let says = "Cleo has used up the monthly limit at Acme: 100 credits of 100 credits.";
+    let list = "/me/notifications";
+    t.ben.get(list).await.page(200).assert_silent("Cleo has used");
+    assert_eq!(told(portal, org, &t.cleo, "2", 15).await, 1);
+    let page = t.ben.get(list).await.page(200);
+    page.assert_says(says);
+    assert_eq!(
+        page.text().matches(says).count(),
+        1,
+        "who leads two groups of hers hears once"
+    );
+    for (someone, mails) in [(&t.ann, 1), (&t.ben, 1), (&t.cleo, 2), (&t.finn, 0), (&outsider, 0)] {
+        assert_eq!(portal.mails_to(&someone.email).await, mails, "{}", someone.name);
+    }
+    // A lead may not read what single members use: the mail leads to the group, and says why it came.
+    let mail = portal.mail_to(&t.ben.email).await;
+    assert_eq!(mail.link(), org.path(&format!("/groups/{green}")));
+    assert!(mail.text.contains("because you lead the group Green"), "{}", mail.text);
+    t.ben.get(&mail.link()).await.page(200);
+    let mail = portal.mail_to(&t.ann.email).await;
+    assert!(
+        mail.text.contains("because you administer the organization"),
+        "{}",
+        mail.text
+    );
+    t.ann.get(&mail.link()).await.page(200).assert_says("Usage of Cleo");
+    // Who leads hears of their own limits as everybody does.
+    assert_eq!(told(portal, org, &t.ben, "3", 50).await, 1);
+    let page = t.ben.get(list).await.page(200);
+    page.assert_says("Your monthly limit at Acme is used up");
+    page.assert_silent("Ben has used up");
+
+    // Nobody is told of a member whom they do not lead any more, nor by mail what they do not want by mail.
+    limit(org, &t.ann, &t.finn, "10").await;
+    let settings = "/me/notifications/preferences";
+    let ticks = [("portal.usage.member_limit", "1"), ("mail.usage.limit", "1")];
+    t.ben.post(settings, &ticks).await.redirects_to(settings);
+    let mails = portal.mails_to(&t.ben.email).await;
+    assert_eq!(told(portal, org, &t.finn, "4", 10).await, 1);
+    t.ben
+        .get(list)
+        .await
+        .page(200)
+        .assert_says("Finn has used up the monthly limit at Acme: 10 credits of 10 credits.");
+    assert_eq!(portal.mails_to(&t.ben.email).await, mails, "only in the portal");
+    let path = t.red(&format!("/members/{}/lead/end", t.ben.id()));
+    t.ann.post(&path, &[]).await.redirects_to(&t.red(""));
+    limit(org, &t.ann, &t.dan, "10").await;
+    assert_eq!(told(portal, org, &t.dan, "5", 10).await, 1);
+    t.ben.get(list).await.page(200).assert_silent("Dan has used up");
+    t.ann.get(list).await.page(200).assert_says("Dan has used up");
+}
+
+#[actix_web::test]
+async fn b_11_an_alert_and_my_usage_say_when_a_limit_is_reached_at_this_pace() {
+    let (portal, org, ann, ben) = start().await;
+    limit(&org, &ann, &ben, "100").await;
+    let settings = settings(&portal, &org).await;
+    let month = settings.window(limits::Window::Month, portal.clock.now());
+    // Ten days after the month has begun.
+    let next = month.end.expect("an end");
+    portal.clock.advance(next.since(portal.clock.now()) + DAY * 10);
+    assert_eq!(told(&portal, &org, &ben, "1", 80).await, 1);
+    let at = portal.clock.now().minus(DAY * 10).plus(DAY * 25 / 2);
+    let zone = settings.zone().tz();
+    let day = at.instant().to_zoned(zone.clone()).strftime("%-d").to_string();
+    let pace = format!("At this pace it is used up on {day} ");
+    let client = portal.sign_in(ben.user).await; // the first session has ended
+    client.get("/me/notifications").await.page(200).assert_says(&pace);
+    let mail = portal.mail_to(&ben.email).await;
+    let weekday = at.instant().to_zoned(zone).strftime("%A, %-d %B %Y").to_string();
+    let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("20 % are left."), "{text}");
+    assert!(
+        text.contains(&format!("At this pace it is used up on {weekday}")),
+        "{text}"
+    );
+    let mine = org.path("/usage/mine");
+    client
+        .get(&mine)
+        .await
+        .page(200)
+        .assert_says(&format!("At this pace used up {day} "));
+    // Nothing more is used: after a while the rest lasts.
+    portal.clock.advance(DAY * 15);
+    let client = portal.sign_in(ben.user).await;
+    client.get(&mine).await.page(200).assert_silent("At this pace");
+}
+
+#[actix_web::test]
+async fn r_crd_01_04_a_person_of_several_organizations_is_seen_whole_by_who_may() {
+    let (portal, acme, ann, ben) = start().await;
+    let globex = portal.org("Globex").await;
+    let ben_there = portal.member(&globex, Role::Member, "ben").await;
+    let boss = portal
+        .enterprise_member(muster::access::EnterpriseRole::Administrator, "boss")
+        .await;
+    assert_eq!(ben.user, ben_there.user);
+    spend(&portal, &acme, &ben, "1", 30).await;
+    spend(&portal, &globex, &ben_there, "2", 10).await;
+    let table = "section[aria-labelledby=by-organization] tbody tr";
+    let of_ben = |org: &Org, who: &Someone| org.path(&format!("/members/{}/usage", who.id()));
+    for (reader, path) in [
+        (&ben, acme.path("/usage/mine")),
+        (&ben, globex.path("/usage/mine")),
+        (&boss, of_ben(&acme, &ben)),
+    ] {
+        let page = reader.get(&path).await.page(200);
+        let total = page.all(".stats > div");
+        let total = total.iter().find(|one| one.contains("In all organizations"));
+        assert!(
+            total.is_some_and(|one| one.contains("40 credits") && one.contains("2 organizations")),
+            "{path}: {total:?}"
+        );
+        let rows = page.all(table);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert!(
+            rows[0].contains("Acme") && rows[0].contains("75%") && rows[0].contains("30 credits"),
+            "{rows:?}"
+        );
+        assert!(
+            rows[1].contains("Globex") && rows[1].contains("25%") && rows[1].contains("10 credits"),
+            "{rows:?}"
+        );
+        for link in page.attributes(&format!("{table} a"), "href") {
+            reader.get(&link).await.page(200);
+        }
+    }
+    // Whoever reads usage in one organization learns nothing of another one, and who is in one alone sees no table of one row.
+    let page = ann.get(&of_ben(&acme, &ben)).await.page(200);
+    page.assert_silent("Globex");
+    assert_eq!(page.count(table), 0);
+    assert_eq!(ann.get(&acme.path("/usage/mine")).await.page(200).count(table), 0);
+    // What is counted in different units is not added up.
+    let sent = [
+        ("unit", "EUR"),
+        ("conflict", "highest"),
+        ("anchor_day", "1"),
+        ("week_start", "1"),
+        ("version", "0"),
+    ];
+    let answer = boss.post(&globex.path("/limits/settings"), &sent).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = ben.get(&acme.path("/usage/mine")).await.page(200);
+    page.assert_says("30 credits + €10");
+    let rows = page.all(table);
+    assert!(rows.iter().all(|row| !row.contains('%')), "{rows:?}");
 }

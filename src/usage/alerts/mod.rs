@@ -10,28 +10,28 @@ pub mod settings;
 mod unused;
 pub mod views;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(super) use handlers::{edit, unused, update};
 pub use unused::review;
 
 use super::{
     period::buckets,
-    store::{self, Person},
+    store::{self, Lead, Person},
     views::words,
 };
 use crate::{
     app::App,
-    clock::{Timestamp, days},
+    clock::{Timestamp, Zone, days},
     error::Result,
     gate::{LimitState, Principal, Who},
-    ids::{MemberId, OrgId},
+    ids::{MemberId, OrgId, UserId},
     limits::{self, Enforcement, Window, amount::Unit},
     mail::{Mail, address::Address},
     members::{self, Admin},
     metering::Scope,
     notifications::{self, News},
-    web::filters::percent,
+    web::filters::{date_time, percent},
 };
 use settings::Settings;
 
@@ -81,14 +81,14 @@ impl Alert {
     fn is_over(&self) -> bool {
         matches!(&self.what, What::Limit(state) if state.spent >= state.limit.micros())
     }
-    /// Whether administrators hear of it too.
-    fn concerns_admins(&self) -> bool {
+    /// Whether administrators hear of it too, and who leads a group of the member's.
+    fn concerns_others(&self) -> bool {
         match &self.what {
             What::Limit(state) => self.tells_admins && self.is_over() && state.enforcement == Enforcement::Hard,
             What::Spike(..) => true,
         }
     }
-    const fn kind_for_admins(&self) -> notifications::Kind {
+    const fn kind_for_others(&self) -> notifications::Kind {
         match self.what {
             What::Limit(_) => notifications::Kind::LimitReached,
             What::Spike(..) => notifications::Kind::UsageSpike,
@@ -238,6 +238,7 @@ async fn send(app: &App, alerts: Vec<Alert>) -> Result<usize> {
     for of_org in told.chunk_by(|one, other| one.mark.0 == other.mark.0) {
         let org = of_org[0].mark.0;
         let members = store::list(of_org.iter().map(|alert| alert.mark.1.raw()));
+        let leads = store::list_leads(&mut tx, org, members.clone(), now).await?;
         let people: HashMap<MemberId, Person> = store::list_people(&mut tx, org, members)
             .await?
             .into_iter()
@@ -248,11 +249,11 @@ async fn send(app: &App, alerts: Vec<Alert>) -> Result<usize> {
             let Some(person) = people.get(&alert.mark.1) else {
                 continue;
             };
-            let own = news_of(alert, person, None);
+            let own = news_of(alert, person, None, now);
             news.entry(alert.kind()).or_default().extend(own);
-            if alert.concerns_admins() {
-                let others = for_admins(alert, person, &admins);
-                news.entry(alert.kind_for_admins()).or_default().extend(others);
+            if alert.concerns_others() {
+                let others = for_others(alert, person, &admins, &leads, now);
+                news.entry(alert.kind_for_others()).or_default().extend(others);
             }
         }
     }
@@ -263,51 +264,67 @@ async fn send(app: &App, alerts: Vec<Alert>) -> Result<usize> {
     Ok(told.len())
 }
 
-fn for_admins(alert: &Alert, person: &Person, admins: &[Admin]) -> Vec<News> {
-    let others = admins.iter().filter(|admin| admin.user_id != person.user_id);
+/// What the administrators are told of a member's alert, and who leads a group of theirs: everybody once, by the first group they lead.
+fn for_others(alert: &Alert, person: &Person, admins: &[Admin], leads: &[Lead], now: Timestamp) -> Vec<News> {
+    let mut told: HashSet<UserId> = HashSet::from([person.user_id]);
+    let admins = admins.iter().map(|admin| (admin.user_id, &admin.email, None));
+    let leads = leads.iter().filter(|lead| lead.whose == alert.mark.1);
+    let leads = leads.map(|lead| (lead.user_id, &lead.email, Some(lead)));
+    let others = admins.chain(leads).filter(|(user, ..)| told.insert(*user));
     others
-        .filter_map(|admin| {
+        .filter_map(|(user_id, email, lead)| {
             let to = Person {
-                user_id: admin.user_id,
-                email: admin.email.clone(),
+                user_id,
+                email: email.clone(),
                 ..person.clone()
             };
-            news_of(alert, &to, Some(&person.name))
+            news_of(alert, &to, Some((&person.name, lead)), now)
         })
         .collect()
 }
 
-/// What somebody is told of an alert, of their own or of somebody else's.
-fn news_of(alert: &Alert, to: &Person, whose: Option<&str>) -> Option<News> {
+/// What somebody is told of an alert: of their own, or of somebody else's as an administrator or as the lead of a group.
+fn news_of(alert: &Alert, to: &Person, other: Option<(&str, Option<&Lead>)>, now: Timestamp) -> Option<News> {
     let address = Address::parse(&to.email).ok()?;
     let (slug, place) = (&to.slug, &to.organization);
-    let link = match whose {
-        Some(_) => format!("/o/{slug}/members/{}/usage", alert.mark.1),
-        None => format!("/o/{slug}/usage/mine"),
+    let (whose, lead) = (other.map(|(name, _)| name), other.and_then(|(_, lead)| lead));
+    let link = match (whose, lead) {
+        // Whoever leads a group need not be allowed to look at what single members have used.
+        (_, Some(lead)) => format!("/o/{slug}/groups/{}", lead.group_id),
+        (Some(_), None) => format!("/o/{slug}/members/{}/usage", alert.mark.1),
+        (None, None) => format!("/o/{slug}/usage/mine"),
     };
+    let group = lead.map(|lead| lead.group_name.clone());
     let (subject, mail) = match &alert.what {
         What::Limit(state) => {
             let limit = format!("{} limit", state.window.adjective().to_lowercase());
             let whole = state.limit.micros();
+            let reached_at = state.reached_at(now);
             let (used, amount) = (words(state.spent, alert.unit), words(whole, alert.unit));
             let subject = match (whose, alert.is_over()) {
                 (Some(name), _) => format!("{name} has used up the {limit} at {place}: {used} of {amount}."),
                 (None, true) => format!("Your {limit} at {place} is used up: {used} of {amount}."),
                 (None, false) => {
                     let part = percent(state.spent, whole);
-                    format!("{part} of your {limit} at {place} is used: {used} of {amount}.")
+                    let reached = reached_at.map_or_else(String::new, |at| {
+                        let zone = Zone::find_or_utc(&to.zone).tz();
+                        format!(" At this pace it is used up on {}.", date_time(at.micros(), &zone))
+                    });
+                    format!("{part} of your {limit} at {place} is used: {used} of {amount}.{reached}")
                 }
             };
             let used_percent = i128::from(state.spent) * 100 / i128::from(whole.max(1));
             let mail = Mail::LimitAlert {
                 organization: place.clone(),
                 whose: whose.map(str::to_owned),
+                group,
                 limit,
                 used,
                 amount,
                 percent: i64::try_from(used_percent).unwrap_or(100),
                 is_hard: state.enforcement == Enforcement::Hard,
                 is_over: alert.is_over(),
+                reached_at,
                 resets_at: state.reset_at,
                 zone: to.zone.clone(),
                 path: link.clone(),
@@ -321,6 +338,7 @@ fn news_of(alert: &Alert, to: &Person, whose: Option<&str>) -> Option<News> {
             let mail = Mail::UsageSpike {
                 organization: place.clone(),
                 whose: whose.map(str::to_owned),
+                group,
                 used,
                 ordinary,
                 path: link.clone(),

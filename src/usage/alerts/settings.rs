@@ -24,7 +24,7 @@ const PARTS: &str = "Write whole percents from 1 to 100 with commas between, suc
 pub struct Settings {
     /// The parts of a limit at which its holder is told, in percent, ascending; never empty.
     pub parts: Vec<i64>,
-    /// Whether administrators are told of every hard limit that is used up.
+    /// Whether administrators and leads are told of every hard limit that is used up.
     pub tells_admins: bool,
     /// How many times an ordinary day is unusual; 0 for never.
     pub spike_factor: i64,
