@@ -34,6 +34,7 @@ use crate::{
     mail::outbox::Sender,
     members,
     metering::Engine,
+    metrics::Metrics,
     secret::{Keys, Secret},
     web::{
         assets,
@@ -73,6 +74,8 @@ pub struct Settings {
     pub invites_per_day: u32,
     /// Threads that serve requests.
     pub workers: usize,
+    /// What whoever scrapes figures has to send; none where this machine alone may.
+    pub metrics_token: Option<crate::config::Hidden<String>>,
 }
 
 impl Settings {
@@ -95,6 +98,7 @@ impl Settings {
             invites_per_minute: config.invites_per_minute,
             invites_per_day: config.invites_per_day,
             workers: config.workers,
+            metrics_token: config.metrics_token.clone(),
         })
     }
     /// Whether people reach the portal over https.
@@ -171,11 +175,16 @@ pub struct App {
     pub gate: Gate,
     /// Who was here when.
     pub presence: members::presence::Presence,
+    /// Figures for whoever watches over this process.
+    pub metrics: Metrics,
     panics: AtomicU64,
 }
 
 impl App {
     /// Puts the parts together, within a runtime; migrations have run.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the figures cannot be kept.
     pub fn new(
         db: Db,
         clock: Clock,
@@ -184,11 +193,11 @@ impl App {
         hasher: Hasher,
         sender: Sender,
         setup: Option<Secret>,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>> {
         crate::ids::set_key(keys.mac("ids", &[]));
         let ceilings = Ceilings::new(settings.ceilings, settings.invites_per_minute, settings.invites_per_day);
         let metering = Engine::start(db.clone(), clock.clone());
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             gate: Gate::new(db.clone(), metering.clone()),
             metering,
             db,
@@ -203,8 +212,9 @@ impl App {
             exports: crate::web::turns::Turns::default(),
             uploads: crate::web::turns::Turns::default(),
             presence: members::presence::Presence::default(),
+            metrics: Metrics::new()?,
             panics: AtomicU64::new(0),
-        })
+        }))
     }
     /// What inviting takes besides the database.
     pub const fn desk(&self) -> Desk<'_> {
@@ -274,6 +284,7 @@ pub fn routes() -> Vec<crate::web::routes::Route> {
         crate::roles::routes(),
         crate::groups::routes(),
         crate::shell::routes(),
+        crate::metrics::routes(),
         crate::notifications::routes(),
         crate::guide::routes(),
         crate::usage::routes(),

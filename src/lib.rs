@@ -26,6 +26,7 @@ pub mod limits;
 pub mod mail;
 pub mod members;
 pub mod metering;
+pub mod metrics;
 pub mod notifications;
 pub mod orgs;
 pub mod roles;
@@ -60,6 +61,7 @@ pub fn statements() -> Vec<db::Statement> {
         orgs::statements(),
         roles::statements(),
         shell::statements(),
+        metrics::statements(),
     ]
     .into_iter()
     .flatten()

@@ -97,7 +97,7 @@ pub(super) async fn prepare(mut config: Config) -> Result<(Arc<App>, TcpListener
     let sender = sender(&config)?;
     let setup = setup::token(&mut db.read()).await?;
     let settings = Settings::of(&config)?;
-    let app = App::new(db, Clock::system(), keys, settings, hasher(&config)?, sender, setup);
+    let app = App::new(db, Clock::system(), keys, settings, hasher(&config)?, sender, setup)?;
     Ok((app, listener))
 }
 

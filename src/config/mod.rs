@@ -73,6 +73,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Whether requests are limited in rate; off for load tests alone.
     pub rate_limits: bool,
+    /// What whoever scrapes figures has to send; none where this machine alone may.
+    pub metrics_token: Option<Hidden<String>>,
     /// How many invitations an organization may send in a minute.
     pub invites_per_minute: u32,
     /// How many invitations an organization may send in a day.
@@ -258,6 +260,7 @@ impl Config {
             body_timeout: Duration::ZERO,
             shutdown_timeout: Duration::ZERO,
             rate_limits: true,
+            metrics_token: None,
             invites_per_minute: 0,
             invites_per_day: 0,
             invites_pending: 0,

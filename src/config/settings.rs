@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use super::{Config, Database, LogFormat, PasswordCost, PublicUrl, Smtp, key, values};
+use super::{Config, Database, Hidden, LogFormat, PasswordCost, PublicUrl, Smtp, key, values};
 
 /// One setting: its names, its default and its check.
 #[derive(Debug)]
@@ -303,6 +303,20 @@ fn security() -> impl Iterator<Item = Setting> {
             )
             .default("true")
             .switch(),
+            Setting::new(
+                "metrics_token",
+                "TOKEN",
+                "What whoever scrapes /metrics sends as “Authorization: Bearer …”; at least 16 characters.",
+                |config, text| {
+                    if text.chars().count() < 16 {
+                        return Err("Write at least 16 characters.".into());
+                    }
+                    config.metrics_token = Some(Hidden::new(text.to_owned()));
+                    Ok(())
+                },
+            )
+            .default_in_words("none: this machine alone may scrape")
+            .secret(),
             Setting::new(
                 "rate_limits",
                 "ON|OFF",

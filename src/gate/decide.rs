@@ -64,6 +64,25 @@ impl From<Stop> for MembershipStop {
 }
 
 impl Reason {
+    /// Every stable name there is.
+    pub const KEYS: [&'static str; 15] = [
+        "credential-invalid",
+        "account-disabled",
+        "organization-archived",
+        "membership-missing",
+        "membership-deactivated",
+        "membership-disabled",
+        "membership-expired",
+        "service-account-suspended",
+        "network-refused",
+        "time-refused",
+        "step-up-required",
+        "permission-denied",
+        "feature-not-enabled",
+        "limit-reached",
+        "other",
+    ];
+
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {

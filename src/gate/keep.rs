@@ -4,13 +4,16 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use super::{
     caller::{Ask, Caller, Principal, Who},
-    decide::{self, Denial, LimitState, Verdict},
+    decide::{self, Denial, LimitState, Reason, Verdict},
     holder::{self, Holder},
     load, store,
     uses::Uses,
@@ -70,6 +73,8 @@ struct Inner {
     seen: Mutex<HashMap<OrgId, Seen>>,
     uses: Uses,
     spenders: Mutex<HashSet<(OrgId, MemberId)>>,
+    allowed: AtomicU64,
+    refused: [AtomicU64; Reason::KEYS.len()],
 }
 
 /// Decides who may do what at which cost; cheap to clone.
@@ -102,6 +107,8 @@ impl Gate {
             seen: Mutex::default(),
             uses: Uses::default(),
             spenders: Mutex::default(),
+            allowed: AtomicU64::default(),
+            refused: Default::default(),
         }))
     }
 
@@ -164,6 +171,24 @@ impl Gate {
         if let Some(member) = account.member {
             locked(&self.0.spenders).insert((account.org, member));
         }
+    }
+
+    /// How often it was decided since the start: to allow (none), and to refuse by each reason.
+    pub fn decisions(&self) -> impl Iterator<Item = (Option<&'static str>, u64)> {
+        let refused = Reason::KEYS.into_iter().map(Some).zip(&self.0.refused);
+        let all = std::iter::once((None, &self.0.allowed)).chain(refused);
+        all.map(|(reason, count)| (reason, count.load(Ordering::Relaxed)))
+    }
+
+    fn count(&self, denial: Option<&Denial>) {
+        let counter = match denial {
+            None => &self.0.allowed,
+            Some(denial) => {
+                let place = Reason::KEYS.iter().position(|key| *key == denial.reason.key());
+                &self.0.refused[place.unwrap_or(Reason::KEYS.len() - 1)]
+            }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Who has spent something since the last time.
@@ -334,6 +359,7 @@ impl Gate {
             let caller = match (decide::admit(found.as_deref(), ask, now), &found) {
                 (Ok(_), Some(caller)) => Arc::clone(caller),
                 (Err(denial), _) => {
+                    self.count(Some(&denial));
                     return Ok(Granted {
                         verdict: Verdict::Deny(denial),
                         done: None,
@@ -350,6 +376,7 @@ impl Gate {
                     done,
                 } => {
                     let limits = states(&figures);
+                    self.count(None);
                     return Ok(Granted {
                         verdict: Verdict::Allow { limits, over, pays },
                         done: Some(done),
@@ -357,6 +384,7 @@ impl Gate {
                 }
                 Answer::Refused { figures, failing } => {
                     let denial = decide::refuse(&caller, &figures, failing);
+                    self.count(Some(&denial));
                     return Ok(Granted {
                         verdict: Verdict::Deny(Box::new(denial)),
                         done: None,

@@ -152,6 +152,17 @@ impl Engine {
         }
     }
 
+    /// How many reservations are open.
+    pub fn open(&self) -> usize {
+        let count = |place| {
+            let mut shard = self.state.shard(place);
+            shard.tick(Instant::now());
+            let all = shard.reservations.values();
+            all.filter(|one| one.state == Stand::Open).count()
+        };
+        (0..SHARDS).map(count).sum()
+    }
+
     /// What open reservations hold of an organization, in micro-credits.
     pub fn held(&self, org: OrgId) -> i64 {
         let mut shard = self.state.shard(place(org));

@@ -57,7 +57,7 @@ pub async fn trace<B: MessageBody + 'static>(
     let mut response = next.call(req).await?.map_into_boxed_body();
     headers(&app, &mut response, &asked.request_id);
     let response = keep_unread(compress::compress(response, app.settings.is_https()));
-    asked.tell(&response);
+    asked.tell(&app, &response);
     Ok(response)
 }
 
@@ -67,6 +67,7 @@ struct Asked {
     method: Method,
     pattern: Option<&'static str>,
     address: Option<IpAddr>,
+    kind: Kind,
     started: Instant,
 }
 
@@ -96,18 +97,24 @@ impl Asked {
         Self {
             request_id,
             method: req.method().clone(),
+            // What has no address of ours is answered by a page.
+            kind: pattern
+                .and_then(|pattern| app.table.find(req.method(), pattern))
+                .map_or(Kind::Html, |route| route.kind),
             pattern,
             address,
             started: app.stopwatch(),
         }
     }
-    fn tell(&self, response: &ServiceResponse<BoxBody>) {
+    fn tell(&self, app: &App, response: &ServiceResponse<BoxBody>) {
         let Self { request_id, method, .. } = self;
         let status = response.status().as_u16();
         // The pattern, not the path: paths hold tokens.
         let route = self.pattern.unwrap_or("-");
         let ip = self.address.map(tracing::field::display);
-        let ms = self.started.elapsed().as_secs_f64() * 1e3;
+        let took = self.started.elapsed().as_secs_f64();
+        app.metrics.took(self.kind, status, took);
+        let ms = took * 1e3;
         // Platforms ask thousands of times a second; the ledger and the counters tell of that. Who comes without a key that works is told.
         if is_machine(route) && status < 500 && status != 401 {
             tracing::debug!(request = %request_id, %method, route, status, ip, ms, "request");
@@ -139,7 +146,7 @@ pub async fn machine(
     render(&app, &mut response);
     headers(&app, &mut response, &asked.request_id);
     let response = beside(response, Unread(sent));
-    asked.tell(&response);
+    asked.tell(&app, &response);
     Ok(response)
 }
 

@@ -31,6 +31,7 @@ mod limits;
 mod matrix;
 mod members;
 mod metering;
+mod metrics;
 mod notifications;
 mod orgs;
 mod people;

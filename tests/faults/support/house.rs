@@ -151,7 +151,7 @@ impl House {
         };
         let clock = Clock::system();
         let hasher = Hasher::new(Cost::SMALL, 2).expect("the least cost");
-        let app = App::new(db, clock.clone(), keys, settings, hasher, sender, None);
+        let app = App::new(db, clock.clone(), keys, settings, hasher, sender, None).expect("an app");
         Portal {
             app,
             url: self.url(),

@@ -136,6 +136,7 @@ pub fn enterprise_role(name: &str) -> Option<EnterpriseRole> {
 pub async fn build(change: impl FnOnce(&mut Settings)) -> World {
     let mut https = false;
     let portal = spawn_with(|settings| {
+        settings.metrics_token = Some(muster::config::Hidden::new("whoever scrapes figures".to_owned()));
         change(settings);
         https = settings.is_https();
     })

@@ -109,6 +109,7 @@ async fn spawn_whole(routes: Vec<Route>, change: impl FnOnce(&mut Settings), pos
         invites_per_minute: 20,
         invites_per_day: 500,
         workers: 1,
+        metrics_token: None,
     };
     change(&mut settings);
     let sender = Sender {
@@ -126,7 +127,8 @@ async fn spawn_whole(routes: Vec<Route>, change: impl FnOnce(&mut Settings), pos
         hasher(),
         sender,
         Some(secret::random_token("mst_set_")),
-    );
+    )
+    .expect("an app");
     Arc::get_mut(&mut app).expect("nobody else has it yet").table = Table::new(routes);
     let running = muster::app::serve(&app, listener).expect("the server starts");
     let stop = running.server.handle();
