@@ -62,6 +62,8 @@ impl Db {
         let connection = match self {
             Self::Sqlite { read, .. } => {
                 let mut own = read.connect_options().connect().await?;
+                // It reads from one end to the other and comes to hardly a page twice.
+                sqlx::query("PRAGMA cache_size = -1024").execute(&mut own).await?;
                 sqlx::query("BEGIN").execute(&mut own).await?;
                 sqlx::query("SELECT count(*) FROM sqlite_schema")
                     .execute(&mut own)
