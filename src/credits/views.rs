@@ -624,10 +624,10 @@ impl WalletPanel {
             let row = WalletRow {
                 kind: "Paid",
                 amount: signed(amount.saturating_neg(), unit),
-                note: "In the billing period that began then".to_owned(),
+                note: "In that billing period".to_owned(),
                 by: String::new(),
                 iso: iso(start.micros()),
-                at,
+                at: format!("since {at}"),
             };
             (*start, row)
         };

@@ -46,6 +46,17 @@ struct Kept {
     generation: Generation,
 }
 
+/// What came of withholding an amount of a wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// Nobody spends from it.
+    Free,
+    /// It is held for a moment.
+    Held(ReservationId),
+    /// Others are spending it.
+    Used,
+}
+
 struct KeptHolder {
     holder: Arc<Holder>,
     generation: Generation,
@@ -284,7 +295,7 @@ impl Gate {
 
     /// Holds so much of a member's wallet for a moment, in which it is taken out by hand; whether it was free. Where wallets do not pay,
     /// nobody else can take it.
-    pub async fn withhold(&self, org: OrgId, member: MemberId, amount: i64) -> Result<bool> {
+    pub async fn withhold(&self, org: OrgId, member: MemberId, amount: i64) -> Result<Withheld> {
         let who = Who {
             org,
             principal: Principal::Member(member),
@@ -292,18 +303,26 @@ impl Gate {
         };
         for _ in 0..TRIES {
             let Some(caller) = self.caller(&who).await? else {
-                return Ok(true);
+                return Ok(Withheld::Free);
             };
             if caller.plan.wallet.is_none() {
-                return Ok(true);
+                return Ok(Withheld::Free);
             }
             match self.0.engine.withhold(&caller.plan, amount, MOMENT).await? {
-                Answer::Granted { .. } => return Ok(true),
-                Answer::Refused { .. } => return Ok(false),
+                Answer::Granted { done, .. } => return Ok(Withheld::Held(done)),
+                Answer::Refused { .. } => return Ok(Withheld::Used),
                 Answer::Stale => self.drop_caller(&who),
             }
         }
         Err(Error::Busy)
+    }
+
+    /// Lets go at once of what was withheld of a member's wallet and is not taken out after all.
+    pub fn give_back(&self, org: OrgId, member: MemberId, withheld: &Withheld) {
+        if let Withheld::Held(id) = withheld {
+            // What is gone by now needs no letting go of.
+            let _ = self.0.engine.release(&Account::member(org, member), *id);
+        }
     }
 
     /// Lets go of a reservation of which nothing was used.

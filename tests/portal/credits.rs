@@ -901,6 +901,20 @@ async fn r_lim_14_a_reservation_of_a_wallet_never_takes_more_than_is_in_it() {
     s.verified().await;
 }
 
+/// A refused form leaves the wallet as it was, for whoever asks right after it too.
+#[actix_web::test]
+async fn r_lim_14_what_is_not_taken_out_after_all_is_free_at_once() {
+    let s = stage().await;
+    s.cap(&s.ben, "", "0").await;
+    wallets_on(&s).await;
+    top_up(&s, &s.ben, "3").await;
+    s.hold(&s.ben, 1).await;
+    let adjust = s.org.path(&format!("/members/{}/wallet/adjustments", s.ben.id()));
+    let nameless = [("direction", "take"), ("amount", "1"), ("note", "")];
+    s.boss.post(&adjust, &nameless).await.page(422).assert_says("Say why");
+    s.hold(&s.ben, 2).await;
+}
+
 /// What is taken out by hand is not there for anybody who asks at the same time.
 #[actix_web::test]
 async fn r_lim_14_what_is_taken_out_by_hand_is_not_paid_twice() {

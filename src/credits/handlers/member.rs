@@ -18,6 +18,7 @@ use crate::{
     },
     app::App,
     error::{Error, Result},
+    gate::Withheld,
     ids::MemberId,
     limits::{amount::words, settings},
     members::{Change, forms::MemberPath, member},
@@ -181,16 +182,28 @@ pub async fn create_adjustment(
         };
         let (org, out) = (by.org().id, (-amount).max(0));
         let held = app.metering.held_by(org, Scope::Wallet, id.raw());
-        let is_free = out == 0 || app.gate.withhold(org, id, out).await?;
-        let mut tx = app.db.write().await?;
-        let member = wallet::adjust(&mut tx, &by, change, amount, &form.0.note, held, app.clock.now()).await?;
-        if !is_free {
-            return Err(Error::invalid(
-                "amount",
-                "The wallet is being used at this moment. Try again.",
-            ));
+        let withheld = if out == 0 {
+            Withheld::Free
+        } else {
+            app.gate.withhold(org, id, out).await?
+        };
+        let taken = async {
+            let mut tx = app.db.write().await?;
+            let member = wallet::adjust(&mut tx, &by, change, amount, &form.0.note, held, app.clock.now()).await?;
+            if withheld == Withheld::Used {
+                return Err(Error::invalid(
+                    "amount",
+                    "The wallet is being used at this moment. Try again.",
+                ));
+            }
+            tx.commit().await?;
+            Ok(member)
+        };
+        let taken = taken.await;
+        if taken.is_err() {
+            app.gate.give_back(org, id, &withheld);
         }
-        tx.commit().await?;
+        let member = taken?;
         Ok(format!(
             "The wallet of {} was adjusted by {}.",
             member.name,
