@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     db::Db,
     error::Error,
+    gate,
     ids::{MemberId, OrgId},
     keys, limits,
     mail::address::Address,
@@ -36,7 +37,8 @@ const TOLD: usize = 20;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Book usage of the past from a CSV or NDJSON file. Stop the portal first: it keeps counters of its own while it runs.
+    /// Book usage of the past from a CSV or NDJSON file, while no portal runs on the data: it keeps counters of its own. What is booked
+    /// counts for whoever used it and for their main group; it draws from no credit pool.
     Import(Import),
 }
 
@@ -88,7 +90,17 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
     let Command::Import(import) = command;
     let (db, keys) = serve::open(&config).await?;
     crate::ids::set_key(keys.mac("ids", &[]));
-    let outcome = book(&db, &keys, &import).await;
+    let outcome = match past::alone(&db).await {
+        Ok(Some(alone)) => {
+            let outcome = book(&db, &keys, &import).await;
+            alone.end().await;
+            outcome
+        }
+        Ok(None) => Err(Failure::new(
+            "A portal runs on this data and would not notice what is booked beside it. Stop it, and import again. Nothing was booked.",
+        )),
+        Err(error) => Err(error.into()),
+    };
     db.close().await;
     let tally = outcome?;
     let lines = |count: usize| {
@@ -172,11 +184,12 @@ fn lines(import: &Import, bar: &ProgressBar) -> Result<Lines, Failure> {
 struct People<'a> {
     db: &'a Db,
     org: OrgId,
-    known: HashMap<String, Option<MemberId>>,
+    now: Timestamp,
+    known: HashMap<String, Option<Account>>,
 }
 
 impl People<'_> {
-    async fn find(&mut self, subject: &str) -> Result<MemberId, String> {
+    async fn find(&mut self, subject: &str) -> Result<Account, String> {
         if !self.known.contains_key(subject) {
             let found = match (subject.parse::<MemberId>(), Address::parse(subject)) {
                 (Ok(id), _) => (id.org() == self.org).then_some(id),
@@ -185,7 +198,17 @@ impl People<'_> {
                     .map_err(|error| error.to_string())?,
                 _ => None,
             };
-            self.known.insert(subject.to_owned(), found);
+            let account = match found {
+                Some(member) => Some(Account {
+                    // Group totals add up to what was used (C-35 of the model).
+                    group: gate::main_group(&mut self.db.read(), self.org, member, self.now)
+                        .await
+                        .map_err(|error| error.to_string())?,
+                    ..Account::member(self.org, member)
+                }),
+                None => None,
+            };
+            self.known.insert(subject.to_owned(), account);
         }
         self.known[subject].ok_or_else(|| format!("subject: nobody of this organization is known as “{subject}”"))
     }
@@ -243,13 +266,14 @@ async fn book(db: &Db, keys: &Keys, import: &Import) -> Result<Tally, Failure> {
     let mut people = People {
         db,
         org: org.id,
+        now,
         known: HashMap::new(),
     };
     let (mut tally, mut waiting) = (Tally::default(), Vec::with_capacity(CHUNK));
     for (number, line) in lines(import, &bar)? {
         let read = match line {
             Ok(line) => match people.find(&line.subject).await {
-                Ok(member) => usage(line, &name, number, now).map(|usage| (Account::member(org.id, member), usage)),
+                Ok(account) => usage(line, &name, number, now).map(|usage| (account, usage)),
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),

@@ -912,7 +912,12 @@ impl History<'_> {
             self.features.insert(key, id);
         }
         let group = self.groups_of(KESTREL, &["Field Ops"])?.first().copied();
-        self.service = Some(keys::service::create(tx, &by, api_keys::SERVICE, group, then).await?);
+        let draft = keys::service::Draft {
+            name: api_keys::SERVICE.to_owned(),
+            group,
+            ..Default::default()
+        };
+        self.service = Some(keys::service::create(tx, &by, &draft, then).await?);
         Ok(())
     }
 

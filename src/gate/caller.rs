@@ -124,6 +124,8 @@ pub struct Caller {
     pub is_archived: bool,
     /// The key.
     pub key: Option<Arc<KeyFacts>>,
+    /// The features of a member without a key: of the keys of their groups, and of the catalogue (C-13 of the model).
+    pub features: BTreeSet<String>,
     /// From where the organization lets itself be used; all levels must agree.
     pub networks: Vec<IpNet>,
     /// When the organization lets itself be used.

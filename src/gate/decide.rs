@@ -343,13 +343,18 @@ pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Resul
             return deny(Reason::Permission, &format!("The permission “{name}” is missing."));
         }
     }
-    if let Some(feature) = &ask.feature
-        && !key.is_some_and(|key| key.features.contains(feature))
-    {
-        return deny(
-            Reason::Feature,
-            &format!("The feature “{feature}” is not enabled for this key."),
-        );
+    if let Some(feature) = &ask.feature {
+        // Who comes with a key has what the key has, and nothing of others.
+        let (features, whose) = match key {
+            Some(key) => (&key.features, "this key"),
+            None => (&caller.features, "any key of your groups"),
+        };
+        if !features.contains(feature) {
+            return deny(
+                Reason::Feature,
+                &format!("The feature “{feature}” is not enabled for {whose}."),
+            );
+        }
     }
     Ok(caller)
 }

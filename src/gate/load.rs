@@ -1,6 +1,6 @@
 //! Finding a caller: what stands in the tables, put together for a decision.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     caller::{Caller, Principal, StepUp, Who},
@@ -13,6 +13,7 @@ use crate::{
     db::{Db, Read},
     error::{Error, Result},
     ids::MemberId,
+    keys::feature,
     limits::{self, Effective, Enforcement, Limit, Source, Window, amount::Amount, settings},
     members,
     metering::{Account, Engine, OrgPlan, Plan, Policy, Scope},
@@ -42,6 +43,16 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
                 own_group = own_group.or(Some(belonging.group_id));
                 changes.push(belonging.expires_at);
             }
+        }
+    }
+    let mut features = BTreeSet::new();
+    if let (Principal::Member(member), None) = (who.principal, &who.key) {
+        for lent in feature::lent(db, who.org, member, now).await? {
+            let begins = lent.not_before.filter(|at| *at > now);
+            if begins.is_none() && lent.value != feature::OFF {
+                features.insert(lent.key);
+            }
+            changes.extend([begins, lent.expires_at]);
         }
     }
     let key_group = who.key.as_ref().and_then(|key| key.group);
@@ -126,6 +137,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         standing,
         is_archived: org.archived,
         key: who.key.clone(),
+        features,
         networks: Vec::new(),
         hours: Vec::new(),
         step_up: StepUp::default(),

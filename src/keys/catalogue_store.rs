@@ -5,7 +5,7 @@ use crate::{
     clock::Timestamp,
     db::{Read, Tx},
     error::Result,
-    ids::{FeatureId, GroupId, KeyId, OrgId, ServiceId},
+    ids::{FeatureId, GroupId, KeyId, MemberId, OrgId, ServiceId},
     record, sql,
 };
 
@@ -38,6 +38,22 @@ record! {
         pub id: FeatureId,
         /// The value.
         pub value: String,
+    }
+}
+
+record! {
+    /// A value of a feature that somebody has without a key of their own.
+    pub struct Lent {
+        /// The feature.
+        pub id: FeatureId,
+        /// What programs compare.
+        pub key: String,
+        /// The value.
+        pub value: String,
+        /// From when on the key that carries it works.
+        pub not_before: Option<Timestamp>,
+        /// Until when.
+        pub expires_at: Option<Timestamp>,
     }
 }
 
@@ -99,6 +115,14 @@ sql! {
     VALUES_OF: (OrgId, KeyId) => Valued = "select feature_id as id, value from key_features where org_id = $1 and key_id = $2 order by feature_id";
     CLEAR_VALUES: (OrgId, KeyId) => () = "delete from key_features where org_id = $1 and key_id = $2";
     INSERT_VALUES: bulk (KeyId, FeatureId, OrgId, String) = "insert into key_features (key_id, feature_id, org_id, value) values", "";
+    LENT: (OrgId, MemberId, Timestamp) => Lent =
+        "select f.id, f.key, f.default_value as value, cast(null as bigint) as not_before, cast(null as bigint) as expires_at from features f where f.org_id = $1 and f.default_value <> ''
+         union
+         select f.id, f.key, kf.value, k.not_before, k.expires_at from api_keys k join key_features kf on kf.key_id = k.id join features f on f.id = kf.feature_id
+         where k.org_id = $1 and k.state = 1 and k.kind <> 1 and (k.expires_at is null or k.expires_at > $3)
+           and (k.id in (select km.key_id from key_members km where km.member_id = $2)
+             or k.id in (select kg.key_id from key_groups kg join group_members gm on gm.group_id = kg.group_id
+                         where gm.org_id = $1 and gm.member_id = $2 and (gm.expires_at is null or gm.expires_at > $3)))";
     SERVICES: (OrgId) => Service =
         "select s.id, s.name, s.group_id, g.name as group_name, s.state, s.created_at, s.created_by, s.version,
                 (select count(*) from api_keys k where k.service_id = s.id and k.state < 3) as keys
@@ -159,6 +183,10 @@ pub(super) async fn delete_feature(tx: &mut Tx, org: OrgId, id: FeatureId) -> Re
 }
 pub(super) async fn list_values(db: &mut impl Read, org: OrgId, key: KeyId) -> Result<Vec<Valued>> {
     db.all(VALUES_OF, (org, key)).await
+}
+/// What a member has without a key of their own, from the catalogue and from the keys of their groups that have not ended.
+pub(super) async fn list_lent(db: &mut impl Read, org: OrgId, member: MemberId, now: Timestamp) -> Result<Vec<Lent>> {
+    db.all(LENT, (org, member, now)).await
 }
 pub(super) async fn replace_values(tx: &mut Tx, org: OrgId, key: KeyId, values: &[(FeatureId, String)]) -> Result<()> {
     tx.run(CLEAR_VALUES, (org, key)).await?;

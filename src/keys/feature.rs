@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::catalogue_store as store;
-pub use super::catalogue_store::{Feature, Valued};
+pub use super::catalogue_store::{Feature, Lent, Valued};
 use crate::{
     access::{Can, permission::KeyManage},
     audit::{self, Action, Entry, Object},
     clock::Timestamp,
     db::{Read, Tx},
     error::{Error, Result},
-    ids::{FeatureId, KeyId, OrgId},
+    ids::{FeatureId, KeyId, MemberId, OrgId},
     members::member,
     orgs, text,
 };
@@ -138,6 +138,31 @@ pub async fn find(db: &mut impl Read, org: OrgId, id: FeatureId) -> Result<Featu
 /// The values that a key has of its own.
 pub async fn values(db: &mut impl Read, org: OrgId, key: KeyId) -> Result<Vec<Valued>> {
     store::list_values(db, org, key).await
+}
+
+/// What a member has without a key of their own: what the catalogue says for keys that say nothing, and what the keys carry that are
+/// bound to them or to their groups (C-13 of the model). It holds keys that begin later, too.
+pub async fn lent(db: &mut impl Read, org: OrgId, member: MemberId, now: Timestamp) -> Result<Vec<Lent>> {
+    store::list_lent(db, org, member, now).await
+}
+
+impl Feature {
+    /// Whether a value gives no more than what somebody has: off, a number up to the largest, or one of the values themselves.
+    pub fn is_within(&self, value: &str, had: &[Lent]) -> bool {
+        let mut values = had.iter().filter(|one| one.id == self.id).map(|one| one.value.as_str());
+        match self.kind {
+            Type::Switch if value == OFF => true,
+            Type::Number => {
+                let most = values.filter_map(|value| value.parse::<i64>().ok()).max();
+                value
+                    .parse()
+                    .ok()
+                    .zip(most)
+                    .is_some_and(|(value, most): (i64, i64)| value <= most)
+            }
+            _ => values.any(|one| one == value),
+        }
+    }
 }
 
 fn check_key(key: &str) -> Result<String> {

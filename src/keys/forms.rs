@@ -10,6 +10,7 @@ use super::{
     key::{Bound, OVERLAPS},
     list::{Query, Shown},
     rules::{Personal, Rules},
+    service::{self, Service},
 };
 use crate::{
     clock::{Timestamp, Zone, days},
@@ -359,10 +360,33 @@ impl FeatureForm {
 pub struct ServiceForm {
     pub name: String,
     pub group: String,
+    pub monthly: String,
+    pub daily: String,
     pub version: String,
 }
 
 impl ServiceForm {
+    /// The form of one that is there.
+    pub fn of(service: &Service, limits: Amounts) -> Self {
+        Self {
+            name: service.name.clone(),
+            group: service.group_id.map(|id| id.to_string()).unwrap_or_default(),
+            monthly: limits.month.map_or_else(String::new, Amount::field),
+            daily: limits.day.map_or_else(String::new, Amount::field),
+            version: service.version.to_string(),
+        }
+    }
+    /// What is wanted of it.
+    pub fn draft(&self, unit: Unit) -> Result<service::Draft> {
+        Ok(service::Draft {
+            name: self.name.clone(),
+            group: self.group()?,
+            limits: Amounts {
+                day: amount("daily", &self.daily, unit)?,
+                month: amount("monthly", &self.monthly, unit)?,
+            },
+        })
+    }
     /// The group that cares for it.
     pub fn group(&self) -> Result<Option<GroupId>> {
         match self.group.as_str() {

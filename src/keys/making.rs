@@ -1,13 +1,14 @@
 //! Making keys, and changing everything about them but their secret.
 //!
-//! Nobody makes a key stronger than themselves: what it may be used for lies within the maker's permissions (C11).
+//! Nobody makes a key stronger than themselves: what it may be used for lies within the maker's permissions, and
+//! what it makes possible within what the keys of the maker's groups do (C11, C-13 of the model).
 
 use serde_json::{Map, Value, json};
 
 use super::{
     catalogue_store,
     deed::{open, refuse_revoked},
-    feature,
+    feature::{self, Lent},
     key::{Key, Kind, find},
     rules,
     scope::Scopes,
@@ -152,10 +153,12 @@ async fn read_groups(
     Ok(found)
 }
 
+/// Reads the values of features; with `had` none that gives more than that.
 async fn read_features(
     tx: &mut Tx,
     org: OrgId,
     values: &[(FeatureId, String)],
+    had: Option<&[Lent]>,
 ) -> Result<Vec<(FeatureId, String, String)>> {
     let catalogue = feature::list(tx, org).await?;
     let mut found = Vec::new();
@@ -165,6 +168,15 @@ async fn read_features(
             .find(|feature| feature.id == *id)
             .ok_or_else(|| Error::invalid("feature", "A feature was removed meanwhile. Look at the list again."))?;
         if let Some(value) = feature.read(value)? {
+            if had.is_some_and(|had| !feature.is_within(&value, had)) {
+                return Err(Error::invalid(
+                    "feature",
+                    format!(
+                        "{}: no key of your groups has that much. Leave it as the catalogue says, or ask an Org Admin for a key.",
+                        feature.title
+                    ),
+                ));
+            }
             found.push((*id, feature.title.clone(), value));
         }
     }
@@ -266,7 +278,12 @@ async fn make<P>(tx: &mut Tx, by: &Can<P>, owner: Owner, draft: &Draft, nonce: &
     let of_kind = if kind == Kind::Group { group } else { None };
     let groups = read_groups(tx, org.id, of_kind, &draft.groups).await?;
     let people = read_members(tx, org.id, &draft.members).await?;
-    let features = read_features(tx, org.id, &draft.features).await?;
+    // Whoever gives out the features of others gives any to themselves.
+    let had = match member {
+        Some(own) if !by.may(Permission::KeyManage) => Some(feature::lent(tx, org.id, own, now).await?),
+        _ => None,
+    };
+    let features = read_features(tx, org.id, &draft.features, had.as_deref()).await?;
     check_time(&rules::find(tx, org.id).await?, draft.not_before, draft.expires_at, now)?;
     let key = PlainKey::generate(kind);
     let id = KeyId::from_raw(org.id.row(orgs::next_id(tx, org.id, 1).await?));
@@ -370,7 +387,7 @@ pub async fn update(
     };
     let groups = read_groups(tx, org, own, &draft.groups).await?;
     let people = read_members(tx, org, &draft.members).await?;
-    let features = read_features(tx, org, &draft.features).await?;
+    let features = read_features(tx, org, &draft.features, None).await?;
     if (draft.not_before, draft.expires_at) != (before.not_before, before.expires_at) {
         check_time(&rules::find(tx, org).await?, draft.not_before, draft.expires_at, now)?;
     }

@@ -1,6 +1,6 @@
 //! The noun: a service account, which owns keys that belong to no person and so outlive anybody's leaving (B-65).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use super::catalogue_store::Service;
 use super::{
@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     groups,
     ids::{GroupId, OrgId, ServiceId},
+    limits::keyed::{self, Amounts, Owner, Subject},
     members::member,
     orgs,
     text::{self, fold},
@@ -82,36 +83,55 @@ fn taken(name: &str, error: Error) -> Error {
     }
 }
 
+/// How a service account is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    /// What pages show; no two of an organization have the same.
+    pub name: String,
+    /// The group that cares for it, to which its usage is attributed.
+    pub group: Option<GroupId>,
+    /// How much all of its keys together may use, beside the limits of each and of the group.
+    pub limits: Amounts,
+}
+
 /// Creates a service account.
-pub async fn create(
-    tx: &mut Tx,
-    by: &Can<KeyManage>,
-    name: &str,
-    group: Option<GroupId>,
-    now: Timestamp,
-) -> Result<ServiceId> {
+pub async fn create(tx: &mut Tx, by: &Can<KeyManage>, draft: &Draft, now: Timestamp) -> Result<ServiceId> {
     let org = by.org().id;
     member::lock_live(tx, org).await?;
-    let name = text::line("name", "A service account’s name", name, 60)?;
-    let cares = cared_for(tx, org, group).await?;
+    let name = text::line("name", "A service account’s name", &draft.name, 60)?;
+    let cares = cared_for(tx, org, draft.group).await?;
     let id = ServiceId::from_raw(org.row(orgs::next_id(tx, org, 1).await?));
     let key = fold(&name);
-    store::insert_service(tx, org, id, (&name, &key), group, now, &by.actor().name)
+    store::insert_service(tx, org, id, (&name, &key), draft.group, now, &by.actor().name)
         .await
         .map_err(|error| taken(&name, error))?;
+    let (_, mut is) = limit(tx, by, id, draft, now).await?;
+    is.insert("group".to_owned(), json!(cares));
     let object = Object::new("service", id.raw(), name);
-    let entry = Entry::done(Action::ServiceCreate, object, Value::Null, json!({ "group": cares }));
+    let entry = Entry::done(Action::ServiceCreate, object, Value::Null, Value::Object(is));
     audit::record(tx, by.actor(), Some(org), entry, now).await?;
     Ok(id)
 }
 
-/// Changes its name and the group that cares for it.
+/// Sets the limits of a service account, none of them above its group's; what the record says before and after.
+async fn limit(
+    tx: &mut Tx,
+    by: &Can<KeyManage>,
+    id: ServiceId,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<(Map<String, Value>, Map<String, Value>)> {
+    let limits = (Subject::Service(id), draft.group.map(Owner::Group));
+    keyed::set(tx, by.org(), limits, draft.limits, &by.actor().name, now).await
+}
+
+/// Changes its name, the group that cares for it and its limits.
 pub async fn update(
     tx: &mut Tx,
     by: &Can<KeyManage>,
     id: ServiceId,
     expected: Option<i64>,
-    (name, group): (&str, Option<GroupId>),
+    draft: &Draft,
     now: Timestamp,
 ) -> Result<Service> {
     let org = by.org().id;
@@ -120,22 +140,33 @@ pub async fn update(
     if expected.is_some_and(|expected| expected != before.version) {
         return Err(stale(&before.name));
     }
-    let name = text::line("name", "A service account’s name", name, 60)?;
-    let cares = cared_for(tx, org, group).await?;
-    let (was, is) = differing(
+    let name = text::line("name", "A service account’s name", &draft.name, 60)?;
+    let cares = cared_for(tx, org, draft.group).await?;
+    let (mut was, mut is) = limit(tx, by, id, draft, now).await?;
+    let (old, new) = differing(
         &[
             ("name", before.name.clone()),
             ("group", before.group_name.clone().unwrap_or_default()),
         ],
         &[("name", name.clone()), ("group", cares.unwrap_or_default())],
     );
-    if is.is_null() {
+    for (all, told) in [(&mut was, old), (&mut is, new)] {
+        if let Value::Object(told) = told {
+            all.extend(told);
+        }
+    }
+    if is.is_empty() && was.is_empty() {
         return Ok(before);
     }
-    store::update_service(tx, org, id, (&name, &fold(&name)), group)
+    store::update_service(tx, org, id, (&name, &fold(&name)), draft.group)
         .await
         .map_err(|error| taken(&name, error))?;
-    let entry = Entry::done(Action::ServiceUpdate, before.object(), was, is);
+    let entry = Entry::done(
+        Action::ServiceUpdate,
+        before.object(),
+        Value::Object(was),
+        Value::Object(is),
+    );
     audit::record(tx, by.actor(), Some(org), entry, now).await?;
     find(tx, org, id).await
 }

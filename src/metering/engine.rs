@@ -1,6 +1,7 @@
 //! The engine: the only authority over what is left, one a process.
 
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -14,7 +15,7 @@ use super::{
     Account, Answer, Bucket, Figure, Held, Hold, OrgPlan, Outcome, Pays, Plan, Reported, ReservationId, Settlement,
     Usage,
     answer::{conflict, too_large},
-    counters::{Loaded, Need, Shard},
+    counters::{Loaded, Need, Shard, Subject},
     reservations::{Reservation, State as Stand},
     store,
     usage::{self, CORRECTION, EXCESS, LATE, OVER_SOFT, REPORTED},
@@ -25,7 +26,7 @@ use crate::{
     db::Db,
     error::{Error, Result},
     ids::OrgId,
-    limits::{Enforcement, Window},
+    limits::{Enforcement, Window, amount::Amount},
 };
 
 const SHARDS: usize = 64;
@@ -90,6 +91,8 @@ const fn place(org: OrgId) -> usize {
 pub struct Engine {
     state: Arc<State>,
     queue: mpsc::Sender<Message>,
+    /// Corrections come one after another, so that none takes back what another one does.
+    corrections: Arc<tokio::sync::Mutex<()>>,
 }
 
 type Permit = mpsc::OwnedPermit<Message>;
@@ -136,7 +139,11 @@ impl Engine {
         });
         let (queue, queued) = mpsc::channel(QUEUE);
         tokio::spawn(Writer::new(Arc::clone(&state), queued).run());
-        Self { state, queue }
+        Self {
+            state,
+            queue,
+            corrections: Arc::default(),
+        }
     }
 
     /// The present instant as limits count it, which never goes backward.
@@ -483,7 +490,16 @@ impl Engine {
             return Err(Error::TooLarge);
         }
         let now = self.now();
-        let checked: Vec<Result<()>> = events.iter().map(|(_, usage)| usage.check(now)).collect();
+        let mut checked: Vec<Result<()>> = events.iter().map(|(_, usage)| usage.check(now)).collect();
+        let corrects = events.iter().any(|(_, usage)| usage.amount < 0);
+        let _alone = if corrects {
+            Some(self.corrections.lock().await)
+        } else {
+            None
+        };
+        if corrects {
+            self.check_corrections(&events, &mut checked).await?;
+        }
         let bounds: Vec<_> = events.iter().map(|(_, usage)| occurred(org, usage)).collect();
         let permit = self.permit().await?;
         let (replied, mut results) = {
@@ -531,6 +547,41 @@ impl Engine {
             }
         }
         Ok(Reported::Done(results))
+    }
+
+    /// Refuses what would take back more than was ever booked for whoever is charged: it would open every limit above them. What comes
+    /// before it in the same batch counts, and a correction that is in the ledger already is answered as it was.
+    async fn check_corrections(&self, events: &[(Account, Usage)], checked: &mut [Result<()>]) -> Result<()> {
+        let corrected = events.iter().filter(|(_, usage)| usage.amount < 0);
+        let corrected: HashSet<(OrgId, (super::Scope, i64))> =
+            corrected.map(|(account, _)| (account.org, account.user())).collect();
+        let mut left = HashMap::with_capacity(corrected.len());
+        for (org, (scope, id)) in corrected {
+            let subject = Subject { org, scope, id };
+            let booked = store::spent(&mut self.state.db.read(), subject, Window::Total, "").await?;
+            left.insert((org, (scope, id)), booked);
+        }
+        for ((account, usage), checked) in events.iter().zip(checked) {
+            let Some(rest) = left.get_mut(&(account.org, account.user())).filter(|_| checked.is_ok()) else {
+                continue;
+            };
+            let is_repeated = self.find(account, usage, false).await?.is_some();
+            if is_repeated {
+                continue;
+            }
+            if usage.amount < 0 && rest.saturating_add(usage.amount) < 0 {
+                let most = Amount::from_micros(*rest).unwrap_or(Amount::ZERO);
+                *checked = Err(Error::invalid(
+                    "data.credits",
+                    format!(
+                        "A correction takes back at most what was booked, which is {most} credits. Send a smaller one."
+                    ),
+                ));
+                continue;
+            }
+            *rest = rest.saturating_add(usage.amount);
+        }
+        Ok(())
     }
 
     /// Looks at a plan's figures under the lock and acts there; none when the plan is stale.

@@ -11,14 +11,20 @@ use super::{
     rollup::Sums,
     store::{self, Event},
     usage::REPORTED,
+    writer::AUTHORITY,
 };
 use crate::{
     clock::Timestamp,
-    db::Tx,
+    db::{Authority, Db, Tx},
     error::{Error, Result},
     ids::OrgId,
     limits::Settings,
 };
+
+/// The right to book the past, for as long as it is kept: nobody else decides or books meanwhile. None while a portal does.
+pub async fn alone(db: &Db) -> Result<Option<Authority>> {
+    db.authority(AUTHORITY).await
+}
 
 /// Books events of one organization, each in the windows of its own time; how many were new. One without a time is refused.
 pub async fn book(tx: &mut Tx, settings: &Settings, events: &[(Account, Usage)]) -> Result<usize> {

@@ -122,6 +122,16 @@ impl Account {
         .into_iter()
         .flatten()
     }
+    /// Whose usage it is: a member's, a service account's, a group's, or else the organization's.
+    pub fn user(&self) -> (Scope, i64) {
+        let member = self.member.map(|id| (Scope::Member, id.raw()));
+        let service = || self.service_account.map(|id| (Scope::ServiceAccount, id));
+        let group = || self.group.map(|id| (Scope::Group, id.raw()));
+        member
+            .or_else(service)
+            .or_else(group)
+            .unwrap_or((Scope::Organization, self.org.raw()))
+    }
     /// Whether another one is charged in the same place; the attributed group may differ, as it changes with the member's groups, and so
     /// may what pays.
     pub fn is_same_caller(&self, other: &Self) -> bool {

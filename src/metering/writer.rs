@@ -32,8 +32,8 @@ use crate::{
 const MOST: usize = 10_000;
 /// How many counters are loaded beside them at most.
 const MOST_LOADS: usize = 256;
-/// The advisory lock of whoever decides, on PostgreSQL.
-const AUTHORITY: i64 = 0x6d75_7374_6572_0001;
+/// The number of the right to decide.
+pub(super) const AUTHORITY: i64 = 0x6d75_7374_6572_0001;
 /// How long after another process was found to decide it is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 

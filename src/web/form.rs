@@ -70,6 +70,14 @@ impl FieldErrors {
             .find(|(name, _)| *name == field)
             .map_or("", |(_, message)| message)
     }
+    /// The same, with what is wrong with one field told at another one, where that one was filled in.
+    #[must_use]
+    pub fn moved(mut self, from: &'static str, to: &'static str) -> Self {
+        for (field, _) in self.0.iter_mut().filter(|(field, _)| *field == from) {
+            *field = to;
+        }
+        self
+    }
     /// Whether a field is wrong.
     pub fn has(&self, field: &str) -> bool {
         !self.of(field).is_empty()

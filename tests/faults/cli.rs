@@ -2,9 +2,18 @@
 
 use std::{fmt::Write as _, fs, process::Output};
 
-use muster::{access::Role, members::member};
+use muster::{
+    access::{Role, permission::GroupManage},
+    groups,
+    members::member,
+};
+use reqwest::Method;
+use serde_json::json;
 
-use crate::support::{House, Receiver};
+use crate::{
+    rig,
+    support::{House, Receiver},
+};
 
 fn said(output: &Output) -> String {
     format!(
@@ -366,6 +375,16 @@ async fn b_62_usage_of_the_past_is_imported_once() {
     let portal = house.open().await;
     let acme = portal.org("Acme").await;
     let ben = portal.member(&acme, Role::Developer, "ben").await;
+    let mut db = portal.app.db.read();
+    let by = muster::access::inside::<GroupManage>(&mut db, portal.operator(), acme.id).await;
+    let (by, now) = (by.expect("the organization"), portal.clock.now());
+    let mut tx = portal.app.db.write().await.expect("a transaction");
+    let group = groups::create(&mut tx, &by, "Night shift", groups::Kind::Team, now).await;
+    let (group, ben_id) = (group.expect("a group"), ben.member.expect("a member"));
+    groups::add_members(&mut tx, &by, group, &[ben_id], now)
+        .await
+        .expect("members");
+    tx.commit().await.expect("a commit");
     portal.app.metering.close().await;
     portal.close().await;
     let file = house.scratch.path().join("history.csv");
@@ -398,6 +417,15 @@ async fn b_62_usage_of_the_past_is_imported_once() {
         assert!(errors.contains(what), "{what}: {errors}");
     }
     assert_eq!(first.status.code(), Some(1), "some lines were wrong");
+    let grouped: i64 = {
+        let portal = house.open().await;
+        let sum = portal.ask("select cast(coalesce(sum(occurred), 0) as integer) from usage_months where scope = 2");
+        let sum = sum.await;
+        portal.app.metering.close().await;
+        portal.close().await;
+        sum
+    };
+    assert_eq!(grouped, 42_000_000, "it counts for the main group (C-35)");
     let again = house.run(&["usage", "import", path, "--organization", "acme"]);
     let words = String::from_utf8_lossy(&again.stdout).into_owned();
     assert!(words.contains("0 lines booked, 28 lines booked before"), "{words}");
@@ -419,4 +447,46 @@ async fn b_62_usage_of_the_past_is_imported_once() {
         .ask("select max(scope_id) from usage_months where scope = 3")
         .await;
     assert_eq!(member, ben.member.expect("a member").raw());
+}
+
+/// A portal that decides keeps counters, which know nothing of what somebody else books.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b_62_nothing_is_imported_beside_a_portal_that_decides() {
+    let house = House::new();
+    let portal = house.open().await;
+    let acme = portal.org("Acme").await;
+    let ann = portal.member(&acme, Role::Administrator, "ann").await;
+    portal.app.metering.close().await;
+    portal.close().await;
+    let file = house.scratch.path().join("history.ndjson");
+    let line = r#"{"time":"2025-02-01T09:30:00Z","subject":"ann@acme.example","credits":"1"}"#;
+    std::fs::write(&file, line).expect("a file");
+    let import = [
+        "usage",
+        "import",
+        file.to_str().expect("a path"),
+        "--organization",
+        "acme",
+    ];
+    let mut server = house.start().await;
+    let key = rig::key(&ann, &acme).await;
+    let used = server
+        .anonymous()
+        .request(Method::POST, "/api/v1/usage")
+        .bearer_auth(&key)
+        .json(&json!({ "source": "test", "id": "1", "amount": "1" }))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(used.status().as_u16(), 200);
+    let refused = house.run(&import);
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && errors.contains("A portal runs on this data"),
+        "{errors}"
+    );
+    assert_eq!(server.stop().code, Some(0));
+    let booked = house.run(&import);
+    let words = String::from_utf8_lossy(&booked.stdout).into_owned();
+    assert!(words.contains("1 line booked, 0 lines booked before"), "{words}");
 }

@@ -346,6 +346,41 @@ async fn b_62_a_correction_needs_its_scope_and_gives_back() {
     assert_eq!(send(&writer, event("2", "-3")).await.status, 403);
     assert_eq!(send(&stage.platform, event("2", "-3")).await.status, 204);
     assert_eq!(stage.remaining().await, "1");
+    // More than was ever booked cannot be taken back: it would open every limit above.
+    let refused = send(&stage.platform, event("3", "-9.5")).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert!(
+        refused.body.contains("at most what was booked, which is 9 credits"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(stage.remaining().await, "1");
+    assert_eq!(send(&stage.platform, event("3", "-9")).await.status, 204);
+    assert_eq!(
+        send(&stage.platform, event("3", "-9")).await.status,
+        204,
+        "told again it counts once"
+    );
+    assert_eq!(stage.remaining().await, "10");
+    // What stands before it in the same batch counts, and what is told again does not.
+    let batch = async |events: Vec<Value>| {
+        let request = stage.client.request(Method::POST, "/api/v1/events");
+        let request = request
+            .bearer_auth(&stage.platform)
+            .header("content-type", "application/cloudevents-batch+json");
+        stage.client.send(request.body(Value::from(events).to_string())).await
+    };
+    assert_eq!(batch(vec![event("4", "5"), event("5", "-5")]).await.status, 204);
+    let answer = batch(vec![event("4", "5"), event("6", "-5")]).await;
+    assert_eq!(answer.status, 207, "{}", answer.body);
+    assert_eq!(stage.remaining().await, "10");
+    let together = futures_util::future::join_all((10..20).map(|n| {
+        let (booked, taken) = (event(&format!("up {n}"), "1"), event(&format!("down {n}"), "-2"));
+        batch(vec![booked, taken])
+    }));
+    together.await;
+    let least = stage.portal.number("select min(booked) from usage_months").await;
+    assert!(least >= 0, "{least}");
 }
 
 #[actix_web::test]

@@ -8,7 +8,7 @@ use muster::{
         permission::{self, Right},
     },
     groups,
-    ids::{GroupId, KeyId, MemberId},
+    ids::{FeatureId, GroupId, KeyId, MemberId},
     keys::{self, Bearer, Kind, Presented, Standing, find_by_hash, touch},
     members::{
         mass::{self, Pause},
@@ -1119,4 +1119,149 @@ async fn the_table_of_limits_is_widened_with_its_rows_and_indexes() {
             .await
             .expect("a wider scope");
     }
+}
+
+/// A feature of the catalogue; its id.
+async fn feature(portal: &Portal, by: &Client, org: &Org, fields: [&str; 5]) -> String {
+    let [title, key, kind, choices, default] = fields;
+    let fields = [
+        ("title", title),
+        ("key", key),
+        ("kind", kind),
+        ("choices", choices),
+        ("default_value", default),
+    ];
+    let there = org.path("/keys/features");
+    by.post(&there, &fields).await.redirects_to(&there);
+    let id = portal
+        .number(&format!("select id from features where key = '{key}'"))
+        .await;
+    FeatureId::from_raw(id).to_string()
+}
+
+/// C11 and C-13 of the model: a key of one's own makes nothing possible that no key of one's groups does.
+#[actix_web::test]
+async fn c_13_nobody_gives_their_own_key_more_than_their_groups_have() {
+    let (portal, org, ann, ben) = start().await;
+    let mia = portal.member(&org, Role::Developer, "mia").await;
+    let team = group(&portal, &org, "Engineering", &[ben.member.expect("a member")]).await;
+    let batch = feature(&portal, &ann, &org, ["Batch jobs", "batch", "bool", "", ""]).await;
+    let rows = feature(&portal, &ann, &org, ["Rows", "rows", "number", "", "100"]).await;
+    let model = feature(
+        &portal,
+        &ann,
+        &org,
+        ["Model", "model", "choice", "small\nlarge", "small"],
+    )
+    .await;
+    let note = feature(&portal, &ann, &org, ["Note", "note", "text", "", ""]).await;
+    let owner = format!("group:{team}");
+    let mut fields = vec![
+        ("name", "etl"),
+        ("owner", &owner),
+        ("scope", "api.call"),
+        ("expiry", "30"),
+    ];
+    for (id, value) in [(&batch, "on"), (&rows, "500"), (&note, "seven")] {
+        fields.extend([("feature", id.as_str()), ("value", value)]);
+    }
+    shown(&ann.post(&org.path("/keys"), &fields).await);
+
+    let own = async |by: &Someone, name: &str, id: &str, value: &str| {
+        let fields = [
+            ("name", name),
+            ("scope", "api.call"),
+            ("expiry", "90"),
+            ("feature", id),
+            ("value", value),
+        ];
+        by.post(&org.path("/keys/own"), &fields).await
+    };
+    for (id, value) in [(&batch, "on"), (&rows, "101"), (&model, "large"), (&note, "seven")] {
+        let page = own(&mia, "mine", id, value).await.page(422);
+        page.assert_says("no key of your groups has that much");
+        assert_eq!(page.value("name").as_deref(), Some("mine"), "the form comes back");
+    }
+    for (n, (id, value)) in [(&batch, "off"), (&rows, "100"), (&model, "small")]
+        .into_iter()
+        .enumerate()
+    {
+        shown(&own(&mia, &format!("mine {n}"), id, value).await);
+    }
+    for (n, (id, value)) in [(&batch, "on"), (&rows, "500"), (&note, "seven")]
+        .into_iter()
+        .enumerate()
+    {
+        shown(&own(&ben, &format!("his {n}"), id, value).await);
+    }
+    own(&ben, "more", &rows, "501").await.page(422);
+    // The form offers no more than that, and an administrator anything.
+    let page = mia.get(&org.path("/keys/own/new")).await.page(200);
+    page.assert_says("At most 100, as the keys of your groups have it.");
+    let offered = page.attributes(&format!("#f-{batch} option"), "value");
+    assert_eq!(offered, ["", "off"]);
+    shown(&own(&ann, "hers", &model, "large").await);
+
+    // Without a key people have what the keys of their groups do, for as long as those keys work.
+    let gate = crate::keys::service_key(&ann, &org, "gate.decide").await;
+    let may = async |who: &Someone, feature: &str| {
+        let asked = serde_json::json!({
+            "subject": { "type": "user", "id": who.email },
+            "action": { "name": feature },
+            "resource": { "type": "muster:org", "id": org.slug },
+        });
+        let client = portal.anonymous();
+        let request = client.request(reqwest::Method::POST, "/access/v1/evaluation");
+        let answer = client.send(request.bearer_auth(&gate).json(&asked)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body.contains("\"decision\":true")
+    };
+    assert!(may(&ben, "batch").await);
+    assert!(!may(&mia, "batch").await);
+    assert!(may(&mia, "rows").await, "the catalogue says so for everybody");
+    portal.clock.advance(40 * DAY);
+    assert!(!may(&ben, "batch").await, "the key of the group has ended");
+}
+
+/// B-65: what all keys of a service account together may use.
+#[actix_web::test]
+async fn b_65_a_service_account_has_limits_of_its_own() {
+    let (portal, org, ann, _) = start().await;
+    let services = org.path("/keys/services");
+    let bad = [("name", "etl"), ("daily", "8"), ("monthly", "5")];
+    let page = ann.post(&services, &bad).await.page(422);
+    page.assert_says("can’t be higher than the monthly limit");
+    assert_eq!(page.value("daily").as_deref(), Some("8"), "the form comes back");
+    assert_eq!(portal.number("select count(*) from service_accounts").await, 0);
+    let fields = [("name", "etl"), ("daily", "5"), ("monthly", "")];
+    let there = ann.post(&services, &fields).await.redirects_to(&services);
+    let page = ann.get(&there).await.page(200);
+    assert_eq!(page.value("daily").as_deref(), Some("5"));
+    let owner = format!("service:{}", there.rsplit('/').next().expect("an id"));
+    let mut keys = Vec::new();
+    for name in ["first", "second"] {
+        let mut fields = form(name, &owner);
+        fields.push(("scope", "gate.reserve"));
+        fields.push(("scope", "usage.write"));
+        keys.push(shown(&ann.post(&org.path("/keys"), &fields).await));
+    }
+    let spend = async |key: &str, id: &str, amount: &str| {
+        let client = portal.anonymous();
+        let request = client.request(reqwest::Method::POST, "/api/v1/usage").bearer_auth(key);
+        let body = serde_json::json!({ "source": "test", "id": id, "amount": amount });
+        client.send(request.json(&body)).await
+    };
+    assert_eq!(spend(&keys[0], "1", "3").await.status, 200);
+    let refused = spend(&keys[1], "2", "3").await;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert!(refused.body.contains("service-account-daily"), "{}", refused.body);
+    let version = page.value("version").expect("a version");
+    let raised = [("name", "etl"), ("daily", "6"), ("monthly", ""), ("version", &version)];
+    ann.post(&there, &raised).await.redirects_to(&services);
+    assert_eq!(spend(&keys[1], "2", "3").await.status, 200);
+    let rows = portal.audit(Some(&org)).await;
+    let told = rows
+        .iter()
+        .any(|row| row.action == "service.update" && row.after.contains("\"daily_limit\":\"6"));
+    assert!(told, "{rows:?}");
 }

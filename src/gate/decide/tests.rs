@@ -70,6 +70,7 @@ fn caller() -> Caller {
         }),
         is_archived: false,
         key: Some(Arc::new(key)),
+        features: BTreeSet::from(["batch".to_owned()]),
         networks: Vec::new(),
         hours: Vec::new(),
         step_up: StepUp::default(),
@@ -403,4 +404,23 @@ proptest! {
             prop_assert!(!failing.is_empty());
         }
     }
+}
+
+#[test]
+fn c_13_whoever_comes_without_a_key_has_the_features_of_their_groups() {
+    let ask = |feature: &str| Ask {
+        feature: Some(feature.to_owned()),
+        permission: None,
+        ..self::ask()
+    };
+    let mut person = caller();
+    person.key = None;
+    assert!(matches!(verdict(&person, &ask("batch")), Verdict::Allow { .. }));
+    let Verdict::Deny(denial) = verdict(&person, &ask("vision")) else {
+        panic!("the feature of a key that is not there");
+    };
+    assert_eq!(denial.reason, Reason::Feature);
+    assert!(denial.detail.contains("any key of your groups"), "{}", denial.detail);
+    // A key that is presented counts alone.
+    assert!(matches!(verdict(&caller(), &ask("batch")), Verdict::Deny(_)));
 }

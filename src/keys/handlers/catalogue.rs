@@ -24,6 +24,10 @@ use crate::{
     error::{Error, Result},
     groups,
     ids::{FeatureId, ServiceId},
+    limits::{
+        keyed::{self, Subject},
+        settings,
+    },
     shell,
     web::{
         form::{FieldErrors, Form},
@@ -175,7 +179,8 @@ async fn services_page(
     let groups = groups::list(&mut db, org).await?;
     let title = one.as_ref().map_or("Service accounts", |service| service.name.as_str());
     let l = shell::org(app, ctx, by, title, Tab::Keys).await?;
-    let mut page = ServicesPage::new(l, by, &all, one.as_ref(), &groups, form, errors);
+    let unit = settings::find(&mut db, by.org()).await?.unit;
+    let mut page = ServicesPage::new(l, by, &all, one.as_ref(), &groups, unit, form, errors);
     page.keys = keys
         .iter()
         .map(|key| (key.name.clone(), by.path(&format!("/keys/{}", key.id)), key.masked()))
@@ -191,9 +196,9 @@ pub async fn create_service(
     form: Form<ServiceForm>,
 ) -> Result<HttpResponse> {
     let made = async {
-        let group = form.0.group()?;
+        let draft = form.0.draft(settings::find(&mut app.db.read(), by.org()).await?.unit)?;
         let mut tx = app.db.write().await?;
-        let id = service::create(&mut tx, &by, &form.0.name, group, app.clock.now()).await?;
+        let id = service::create(&mut tx, &by, &draft, app.clock.now()).await?;
         tx.commit().await?;
         Ok(id)
     };
@@ -218,12 +223,10 @@ pub async fn create_service(
 /// The form of one service account, with its keys.
 pub async fn edit_service(app: Data<App>, by: Can<KeyManage>, at: Path<ServicePath>, ctx: Ctx) -> Result<HttpResponse> {
     let id = at.id()?;
-    let service = service::find(&mut app.db.read(), by.org().id, id).await?;
-    let form = ServiceForm {
-        name: service.name.clone(),
-        group: service.group_id.map(|id| id.to_string()).unwrap_or_default(),
-        version: service.version.to_string(),
-    };
+    let db = &mut app.db.read();
+    let service = service::find(db, by.org().id, id).await?;
+    let limits = keyed::find(db, by.org().id, Subject::Service(id)).await?;
+    let form = ServiceForm::of(&service, limits);
     respond::page(&services_page(&app, &by, &ctx, Some(id), form, FieldErrors::default()).await?)
 }
 
@@ -237,10 +240,10 @@ pub async fn update_service(
 ) -> Result<HttpResponse> {
     let id = at.id()?;
     let saved = async {
-        let group = form.0.group()?;
+        let draft = form.0.draft(settings::find(&mut app.db.read(), by.org()).await?.unit)?;
         let version = form.0.version.parse().ok();
         let mut tx = app.db.write().await?;
-        let saved = service::update(&mut tx, &by, id, version, (&form.0.name, group), app.clock.now()).await?;
+        let saved = service::update(&mut tx, &by, id, version, &draft, app.clock.now()).await?;
         tx.commit().await?;
         Ok(saved)
     };

@@ -13,7 +13,10 @@ use super::{
     views::{Edit, Parts},
 };
 use crate::{
-    access::{Can, permission::Right},
+    access::{
+        Can,
+        permission::{Permission, Right},
+    },
     app::App,
     error::{Error, Result},
     groups,
@@ -54,8 +57,13 @@ async fn edit_page<P: Right>(
     } else {
         Vec::new()
     };
+    let had = match by.member() {
+        Some(own) if is_own && !by.may(Permission::KeyManage) => Some(feature::lent(&mut db, org.id, own, now).await?),
+        _ => None,
+    };
     let parts = Parts {
         features: &feature::list(&mut db, org.id).await?,
+        had_features: had.as_deref(),
         hosts: &roles::host::list(&mut db, org.id).await?,
         groups: &groups,
         services: &services,

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::super::{
     Kind,
-    feature::{Feature, OFF, ON, Type},
+    feature::{Feature, Lent, OFF, ON, Type},
     forms::{FeatureForm, KEEP, KeyForm, NEVER, RulesForm, ServiceForm},
     rules::{LIVES, Personal, Rules, life},
     scope::{Duty, Scopes},
@@ -54,6 +54,8 @@ pub struct ValueRow {
     pub value: String,
     /// What counts when nothing is typed.
     pub default: String,
+    /// How much of it the maker may give; empty for any.
+    pub hint: String,
 }
 
 /// The form of a key.
@@ -116,6 +118,8 @@ pub struct Edit {
 pub struct Parts<'a> {
     /// The features of the catalogue.
     pub features: &'a [Feature],
+    /// What of them the maker has; none for whoever gives out any.
+    pub had_features: Option<&'a [Lent]>,
     /// The added permissions.
     pub hosts: &'a [HostPermission],
     /// The groups.
@@ -137,6 +141,12 @@ pub struct Parts<'a> {
 impl Edit {
     /// Decides what all forms of keys have in common; the caller sets heading, action and way back.
     pub fn new<P>(l: Layout, by: &Can<P>, parts: &Parts<'_>, form: KeyForm, errors: FieldErrors) -> Self {
+        // A day that is typed is what counts, so what is wrong is wrong there.
+        let errors = if form.expires_on.trim().is_empty() {
+            errors
+        } else {
+            errors.moved("expiry", "expires_on")
+        };
         let own = by.permissions();
         let row = |name: String, title: String, note: String, held: bool| ScopeRow {
             selected: form.scope.contains(&name),
@@ -225,7 +235,7 @@ impl Edit {
             features: parts
                 .features
                 .iter()
-                .map(|feature| value_row(feature, form.value_of(feature.id)))
+                .map(|feature| value_row(feature, form.value_of(feature.id), parts.had_features))
                 .collect(),
             lives: lives(&form.expiry, &parts.rules),
             longest: parts.rules.max_days.map_or_else(String::new, |days| {
@@ -280,7 +290,8 @@ fn lives(chosen: &str, rules: &Rules) -> Vec<Choice> {
     list
 }
 
-fn value_row(feature: &Feature, value: &str) -> ValueRow {
+fn value_row(feature: &Feature, value: &str, had: Option<&[Lent]>) -> ValueRow {
+    let fits = |value: &str| had.is_none_or(|had| feature.is_within(value, had));
     let choice = |of: &str, label: String| Choice {
         value: of.to_owned(),
         label,
@@ -293,13 +304,36 @@ fn value_row(feature: &Feature, value: &str) -> ValueRow {
         other => other.to_owned(),
     };
     let standard = choice("", format!("As the catalogue says: {}", word(&feature.default_value)));
-    let options = match feature.kind {
-        Type::Switch => vec![standard, choice(ON, "On".to_owned()), choice(OFF, "Off".to_owned())],
-        Type::Choice => std::iter::once(standard)
-            .chain(feature.options().map(|option| choice(option, option.to_owned())))
-            .collect(),
-        Type::Number | Type::Text => Vec::new(),
+    let texts = |had: &[Lent]| -> Vec<String> {
+        let own = had.iter().filter(|one| one.id == feature.id);
+        let mut texts: Vec<String> = own.map(|one| one.value.clone()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts
     };
+    let mut values: Vec<(String, String)> = match (feature.kind, had) {
+        (Type::Switch, _) => vec![(ON.to_owned(), "On".to_owned()), (OFF.to_owned(), "Off".to_owned())],
+        (Type::Choice, _) => feature
+            .options()
+            .map(|option| (option.to_owned(), option.to_owned()))
+            .collect(),
+        // Of a text, whoever has some may take one of those.
+        (Type::Text, Some(had)) => texts(had).into_iter().map(|text| (text.clone(), text)).collect(),
+        (Type::Number, _) | (Type::Text, None) => Vec::new(),
+    };
+    // What was chosen stays to be seen beside what is wrong with it.
+    values.retain(|(one, _)| fits(one) || one == value);
+    let is_typed = feature.kind == Type::Number || (feature.kind == Type::Text && had.is_none());
+    let options = if is_typed {
+        Vec::new()
+    } else {
+        let values = values.into_iter().map(|(value, label)| choice(&value, label));
+        std::iter::once(standard).chain(values).collect()
+    };
+    let most = had.filter(|_| feature.kind == Type::Number).map(|had| {
+        let own = had.iter().filter(|one| one.id == feature.id);
+        own.filter_map(|one| one.value.parse::<i64>().ok()).max()
+    });
     ValueRow {
         id: feature.id.to_string(),
         title: feature.title.clone(),
@@ -308,6 +342,11 @@ fn value_row(feature: &Feature, value: &str) -> ValueRow {
         is_number: feature.kind == Type::Number,
         value: value.to_owned(),
         default: feature.default_value.clone(),
+        hint: match most {
+            None => String::new(),
+            Some(None) => "No key of your groups has it: leave it empty.".to_owned(),
+            Some(Some(most)) => format!("At most {most}, as the keys of your groups have it."),
+        },
     }
 }
 
@@ -439,6 +478,10 @@ pub struct ServicesPage {
     pub action: String,
     /// The groups.
     pub groups: Vec<Choice>,
+    /// "credits" or the currency.
+    pub unit: String,
+    /// The sign before amounts.
+    pub sign: String,
     /// What was typed.
     pub form: ServiceForm,
     /// What is wrong.
@@ -453,6 +496,7 @@ impl ServicesPage {
         all: &[Service],
         one: Option<&Service>,
         groups: &[Group],
+        unit: Unit,
         form: ServiceForm,
         errors: FieldErrors,
     ) -> Self {
@@ -475,6 +519,8 @@ impl ServicesPage {
         };
         Self {
             l,
+            unit: views::unit_words(unit),
+            sign: views::sign(unit),
             list_href: by.path("/keys"),
             rows: all.iter().map(row).collect(),
             one: one.map(row),

@@ -492,7 +492,11 @@ async fn key_things(portal: &Portal, org: &Org, group: GroupId, word: &str) -> (
     let feature = keys::feature::create(&mut tx, &can, &feature, now)
         .await
         .expect("a feature");
-    let service = keys::service::create(&mut tx, &can, &format!("{word} service"), None, now)
+    let draft = keys::service::Draft {
+        name: format!("{word} service"),
+        ..Default::default()
+    };
+    let service = keys::service::create(&mut tx, &can, &draft, now)
         .await
         .expect("a service account");
     let draft = keys::Draft {
