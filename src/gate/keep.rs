@@ -83,7 +83,7 @@ struct Inner {
     orgs: Mutex<HashMap<OrgId, KeptOrg>>,
     seen: Mutex<HashMap<OrgId, Seen>>,
     uses: Uses,
-    spenders: Mutex<HashSet<(OrgId, MemberId)>>,
+    spenders: Mutex<HashSet<(OrgId, Principal)>>,
     allowed: AtomicU64,
     refused: [AtomicU64; Reason::KEYS.len()],
 }
@@ -179,9 +179,13 @@ impl Gate {
 
     /// Notes that somebody has spent something, for alerts.
     fn spent(&self, account: &Account) {
-        if let Some(member) = account.member {
-            locked(&self.0.spenders).insert((account.org, member));
-        }
+        let group = account.group.map(Principal::Group);
+        let user = match (account.member, account.service_account) {
+            (Some(member), _) => Some(Principal::Member(member)),
+            (None, service) => service.map(Principal::ServiceAccount),
+        };
+        let all = user.into_iter().chain(group);
+        locked(&self.0.spenders).extend(all.map(|one| (account.org, one)));
     }
 
     /// How often it was decided since the start: to allow (none), and to refuse by each reason.
@@ -202,13 +206,13 @@ impl Gate {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Who has spent something since the last time.
-    pub fn take_spenders(&self) -> Vec<(OrgId, MemberId)> {
+    /// Who has spent something since the last time, and the groups that it is put down to.
+    pub fn take_spenders(&self) -> Vec<(OrgId, Principal)> {
         std::mem::take(&mut *locked(&self.0.spenders)).into_iter().collect()
     }
 
     /// Gives back whom nobody has looked at.
-    pub fn note_spenders(&self, spenders: Vec<(OrgId, MemberId)>) {
+    pub fn note_spenders(&self, spenders: Vec<(OrgId, Principal)>) {
         locked(&self.0.spenders).extend(spenders);
     }
 

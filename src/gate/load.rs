@@ -56,7 +56,10 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         }
     }
     let key_group = who.key.as_ref().and_then(|key| key.group);
-    let group = key_group.or(own_group);
+    let group = match who.principal {
+        Principal::Group(group) => Some(key_group.unwrap_or(group)),
+        Principal::Member(_) | Principal::ServiceAccount(_) => key_group.or(own_group),
+    };
     let effective = match who.principal {
         Principal::Member(member) => limits::effective(db, who.org, member, settings.conflict, now).await?,
         Principal::ServiceAccount(_) | Principal::Group(_) => Effective::default(),

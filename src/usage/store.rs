@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::alerts::{Kind, Mark};
+use super::alerts::{Kind, Mark, SharedMark};
 use crate::{
     clock::Timestamp,
     db::{Read, Tx},
@@ -141,8 +141,15 @@ sql! {
     INSERT_ALERTS: bulk (OrgId, MemberId, Kind, Window, Timestamp, i64, Timestamp) =
         "insert into usage_alerts (org_id, member_id, kind, period, start, part, at) values",
         " on conflict (org_id, member_id, kind, period, start, part) do nothing returning org_id, member_id, kind, period, start, part";
-    LAST_SPENDERS: (Timestamp, i64) => (OrgId, MemberId) =
-        "select org_id, scope_id as member_id from usage_days where start >= $1 and scope = 3 and events > 0 order by start desc, org_id, scope_id limit $2";
+    INSERT_SHARED_ALERTS: bulk (OrgId, Scope, i64, Window, Timestamp, i64, Timestamp) =
+        "insert into shared_alerts (org_id, scope, scope_id, period, start, part, at) values",
+        " on conflict (org_id, scope, scope_id, period, start, part) do nothing returning org_id, scope, scope_id, period, start, part";
+    GROUP_LEADS: (OrgId, GroupId, Timestamp) => (UserId, String) =
+        "select m.user_id, m.email from group_members l join members m on m.id = l.member_id
+         where l.org_id = $1 and l.group_id = $2 and l.is_lead = true and (l.expires_at is null or l.expires_at > $3)
+           and m.status in (1, 2) and (m.expires_at is null or m.expires_at > $3) order by m.id limit 100";
+    LAST_SPENDERS: (Timestamp, i64) => (OrgId, Scope, i64) =
+        "select org_id, scope, scope_id from usage_days where start >= $1 and scope in (2, 3, 4) and events > 0 order by start desc, org_id, scope, scope_id limit $2";
     ALERT_SETTINGS: (OrgId) => AlertSettings = "select thresholds, tells_admins, spike_factor, tells_unused, version from alert_settings where org_id = $1";
     SAVE_ALERT_SETTINGS: (OrgId, String, bool, i64, bool, i64) => () =
         "insert into alert_settings (org_id, thresholds, tells_admins, spike_factor, tells_unused, version) values ($1, $2, $3, $4, $5, 1)
@@ -365,8 +372,30 @@ pub(super) async fn insert_alerts(tx: &mut Tx, marks: &[Mark], now: Timestamp) -
     let new: Vec<Mark> = tx.many_returning(INSERT_ALERTS, rows).await?;
     Ok(new.into_iter().collect())
 }
-/// Who spent something in the days that began at an instant or later, the latest first.
-pub(super) async fn last_spenders(db: &mut impl Read, since: Timestamp, most: i64) -> Result<Vec<(OrgId, MemberId)>> {
+/// Notes alerts about limits that many share, and says which of them are new.
+pub(super) async fn insert_shared_alerts(
+    tx: &mut Tx,
+    marks: &[SharedMark],
+    now: Timestamp,
+) -> Result<HashSet<SharedMark>> {
+    let rows = marks
+        .iter()
+        .map(|(org, scope, id, window, start, part)| (*org, *scope, *id, *window, *start, *part, now))
+        .collect();
+    let new: Vec<SharedMark> = tx.many_returning(INSERT_SHARED_ALERTS, rows).await?;
+    Ok(new.into_iter().collect())
+}
+/// Who leads a group: the account and the address.
+pub(super) async fn list_leads_of(
+    db: &mut impl Read,
+    org: OrgId,
+    group: GroupId,
+    now: Timestamp,
+) -> Result<Vec<(UserId, String)>> {
+    db.all(GROUP_LEADS, (org, group, now)).await
+}
+/// Who spent something in the days that began at an instant or later, the latest first, and the groups that it is put down to.
+pub(super) async fn last_spenders(db: &mut impl Read, since: Timestamp, most: i64) -> Result<Vec<(OrgId, Scope, i64)>> {
     db.all(LAST_SPENDERS, (since, most)).await
 }
 /// What an organization wants to be told; none while it has said nothing.

@@ -44,6 +44,17 @@ async fn b_63_what_the_gate_decides_and_what_is_left_can_be_scraped() {
     raw(&portal.app.db, &format!(
         "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, set_by, set_at) values ({row}, {id}, 1, {id}, 4, 10000000, 0, '', 0)"
     )).await;
+    // A group may use four a day.
+    let row_2 = row + 1;
+    let team = ann
+        .post(&org.path("/groups"), &[("name", "Night shift"), ("kind", "team")])
+        .await;
+    assert_eq!(team.status, 303, "{}", team.body);
+    let team = portal.number("select max(id) from groups").await;
+    raw(&portal.app.db, &format!(
+        "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, set_by, set_at) values ({row_2}, {id}, 2, {team}, 1, 4000000, 0, '', 0)"
+    )).await;
+    let group = muster::ids::GroupId::from_raw(team);
     let key = service_key(&ann, &org, ALL).await;
     let before = scraped(&portal).await;
     let allowed = "muster_authz_decisions_total{decision=\"allow\",reason=\"\"}";
@@ -82,6 +93,12 @@ async fn b_63_what_the_gate_decides_and_what_is_left_can_be_scraped() {
             0.2,
         ),
         (
+            format!(
+                "muster_limit_remaining_ratio{{group=\"{group}\",org=\"{slug}\",scope=\"group\",window=\"daily\"}}"
+            ),
+            1.0,
+        ),
+        (
             "muster_http_request_duration_seconds_count{kind=\"api\",status=\"2xx\"}".to_owned(),
             3.0,
         ),
@@ -94,7 +111,11 @@ async fn b_63_what_the_gate_decides_and_what_is_left_can_be_scraped() {
         assert_eq!(after.get(&name), Some(&value), "{name} in {:#?}", after.keys());
     }
     // A limit that is gone is gone from the figures too.
-    raw(&portal.app.db, &format!("delete from limit_policies where id = {row}")).await;
+    raw(
+        &portal.app.db,
+        &format!("delete from limit_policies where id in ({row}, {row_2})"),
+    )
+    .await;
     let later = scraped(&portal).await;
     assert!(
         !later.keys().any(|name| name.starts_with("muster_limit_remaining")),

@@ -644,7 +644,7 @@ async fn r_alr_04_a_day_unlike_others_is_told_once() {
     portal
         .app
         .gate
-        .note_spenders(vec![(org.id, ben.member.expect("a member"))]);
+        .note_spenders(vec![(org.id, Principal::Member(ben.member.expect("a member")))]);
     assert_eq!(
         muster::usage::alerts::run(&portal.app).await.expect("alerts"),
         0,
@@ -658,6 +658,72 @@ async fn r_alr_04_a_day_unlike_others_is_told_once() {
     page.assert_says("has used 30 credits at Acme today, and 10 credits on an ordinary day.");
     assert_eq!(portal.mails_to(&ben.email).await, 1);
     assert_eq!(portal.mails_to(&ann.email).await, 1);
+}
+
+/// B-11: of a limit that many share, the administrators hear and whoever leads the group, once for each part of it.
+#[actix_web::test]
+async fn b_11_limits_that_many_share_are_told_to_who_looks_after_them() {
+    let (portal, org, ann, ben) = start().await;
+    let cleo = portal.member(&org, Role::Developer, "cleo").await;
+    let team = group(&portal, &org, "Engineering", Kind::Team, &[&ben, &cleo]).await;
+    let (org_id, team_id) = (org.id.raw(), team.raw());
+    let lead = cleo.member.expect("a member").raw();
+    raw(
+        &portal.app.db,
+        &format!("update group_members set is_lead = true where member_id = {lead}"),
+    )
+    .await;
+    for (n, scope, of, credits) in [(1, 1, org_id, 100), (2, 2, team_id, 50)] {
+        let id = (org_id << 32) + 900_000 + n;
+        raw(&portal.app.db, &format!(
+            "insert into limit_policies (id, org_id, scope, scope_id, period, amount, valid_from, set_by, set_at) values ({id}, {org_id}, {scope}, {of}, 3, {}, 0, '', 0)",
+            credits * CREDIT
+        )).await;
+    }
+    let spend = async |id: &str, principal: Principal, credits: i64| {
+        let who = Who {
+            org: org.id,
+            principal,
+            key: None,
+        };
+        let usage = Usage::new("app", id, credits * CREDIT);
+        let granted = portal
+            .app
+            .gate
+            .record(&who, &muster::gate::Ask::default(), &usage)
+            .await;
+        assert!(granted.expect("an answer").done.is_some(), "{id}");
+        muster::usage::alerts::run(&portal.app).await.expect("alerts")
+    };
+    let ben_id = Principal::Member(ben.member.expect("a member"));
+    assert_eq!(spend("1", ben_id, 39).await, 0, "78 % of the group's");
+    assert_eq!(spend("2", ben_id, 2).await, 1, "82 % of the group's");
+    assert_eq!(spend("3", ben_id, 1).await, 0, "once");
+    for who in [&ann, &cleo] {
+        let page = who.get("/me/notifications").await.page(200);
+        page.assert_says("Engineering has used 82% of the monthly limit at Acme: 41 credits of 50 credits.");
+    }
+    assert_eq!(portal.mails_to(&ann.email).await, 1);
+    assert_eq!(portal.mails_to(&cleo.email).await, 1);
+    assert_eq!(
+        portal.mails_to(&ben.email).await,
+        0,
+        "whoever shares it has nothing to decide"
+    );
+    // A group spends by a key of its own, too; then both limits are past a part of theirs.
+    assert_eq!(spend("4", Principal::Group(team), 8).await, 1);
+    let page = cleo.get("/me/notifications").await.page(200);
+    page.assert_says("Engineering has used up the monthly limit at Acme: 50 credits of 50 credits.");
+    let service = Principal::ServiceAccount((org_id << 32) + 77);
+    assert_eq!(spend("5", service, 50).await, 1);
+    let page = ann.get("/me/notifications").await.page(200);
+    page.assert_says("Acme has used up the monthly limit at Acme: 100 credits of 100 credits.");
+    page.assert_silent("Acme has used 80%");
+    let page = cleo.get("/me/notifications").await.page(200);
+    page.assert_silent("Acme has used up");
+    // After a start, nothing is told again.
+    muster::usage::alerts::resume(&portal.app).await.expect("resumed");
+    assert_eq!(muster::usage::alerts::run(&portal.app).await.expect("alerts"), 0);
 }
 
 #[actix_web::test]

@@ -1,18 +1,23 @@
 //! Alerts about usage: parts of a limit that are used, days unlike others, and members who used nothing, once for each window of them
 //! (R-ALR-01 to R-ALR-05, B-11).
 //!
+//! Members hear of their own limits; of those that many share, an organization's, a group's or a credit pool's, the administrators and
+//! whoever leads the group ([`shared`]).
+//!
 //! The gate notes who has spent; every half minute those alone are looked at, so that the cost follows what is used and not how many
 //! members there are. After a start those are looked at who
 //! spent something on the same day.
 
 mod handlers;
 pub mod settings;
+mod shared;
 mod unused;
 pub mod views;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(super) use handlers::{edit, unused, update};
+pub(super) use shared::SharedMark;
 pub use unused::review;
 
 use super::{
@@ -25,7 +30,7 @@ use crate::{
     clock::{Timestamp, Zone, days},
     error::Result,
     gate::{LimitState, Principal, Who},
-    ids::{MemberId, OrgId, UserId},
+    ids::{GroupId, MemberId, OrgId, UserId},
     limits::{self, Enforcement, Window, amount::Unit},
     mail::{Mail, address::Address},
     members::{self, Admin},
@@ -123,11 +128,20 @@ pub async fn run(app: &App) -> Result<usize> {
 pub async fn resume(app: &App) -> Result<()> {
     let since = app.clock.now().minus(days(1)); // a day that runs began since then, in whatever zone
     let spenders = store::last_spenders(&mut app.db.read(), since, RESUMED).await?;
-    app.gate.note_spenders(spenders);
+    let spenders = spenders.into_iter().filter_map(|(org, scope, id)| {
+        let principal = match scope {
+            Scope::Member => Principal::Member(MemberId::from_raw(id)),
+            Scope::Group => Principal::Group(GroupId::from_raw(id)),
+            Scope::ServiceAccount => Principal::ServiceAccount(id),
+            _ => return None,
+        };
+        Some((org, principal))
+    });
+    app.gate.note_spenders(spenders.collect());
     Ok(())
 }
 
-async fn tell_all(app: &App, spenders: &[(OrgId, MemberId)]) -> Result<usize> {
+async fn tell_all(app: &App, spenders: &[(OrgId, Principal)]) -> Result<usize> {
     let mut told = 0;
     for some in spenders.chunks(TOGETHER) {
         told += tell(app, some).await?;
@@ -135,13 +149,13 @@ async fn tell_all(app: &App, spenders: &[(OrgId, MemberId)]) -> Result<usize> {
     Ok(told)
 }
 
-async fn tell(app: &App, spenders: &[(OrgId, MemberId)]) -> Result<usize> {
-    let mut alerts = Vec::new();
+async fn tell(app: &App, spenders: &[(OrgId, Principal)]) -> Result<usize> {
+    let (mut alerts, mut shared) = (Vec::new(), Vec::new());
     let mut wishes: HashMap<OrgId, Settings> = HashMap::new();
-    for (org, member) in spenders {
+    for (org, principal) in spenders {
         let who = Who {
             org: *org,
-            principal: Principal::Member(*member),
+            principal: *principal,
             key: None,
         };
         let Some((caller, limits)) = app.gate.quota(&who).await? else {
@@ -159,6 +173,13 @@ async fn tell(app: &App, spenders: &[(OrgId, MemberId)]) -> Result<usize> {
             unit: counted.unit,
             tells_admins: wish.tells_admins,
         };
+        for state in &limits {
+            let parts = parts_used(state, &wish.parts);
+            shared.extend(parts.filter_map(|part| shared::alert(&caller.plan.account, state, part, counted.unit)));
+        }
+        let Principal::Member(member) = principal else {
+            continue;
+        };
         for state in limits.into_iter().filter(|state| state.scope == Scope::Member) {
             for part in parts_used(&state, &wish.parts) {
                 let mark = (*org, *member, Kind::Limit, state.window, state.since, part);
@@ -172,10 +193,14 @@ async fn tell(app: &App, spenders: &[(OrgId, MemberId)]) -> Result<usize> {
             alerts.push(alert(mark, What::Spike(used, ordinary)));
         }
     }
-    if alerts.is_empty() {
-        return Ok(0);
+    let mut told = 0;
+    if !alerts.is_empty() {
+        told += send(app, alerts).await?;
     }
-    send(app, alerts).await
+    if !shared.is_empty() {
+        told += shared::send(app, shared).await?;
+    }
+    Ok(told)
 }
 
 /// When today began, what was used in it and what is used on an ordinary day, when today is so many times as much.
