@@ -25,9 +25,12 @@ use crate::{
     credits,
     db::Read,
     error::{Error, Result},
-    gate::{Principal, Who},
+    gate::{LimitState, Principal, Who},
     ids::{MemberId, UserId},
-    limits::{self, Settings, amount::Unit},
+    limits::{
+        self, Settings, Window,
+        amount::{Unit, words},
+    },
     members::{forms::MemberPath, member},
     metering::Scope,
     shell,
@@ -106,6 +109,7 @@ pub async fn index(app: Data<App>, by: Can<UsageRead>, ctx: Ctx, asked: Query<As
             figure: costs.join(" + "),
             detail: "at the prices of credit pools then".to_owned(),
             meter: None,
+            hint: String::new(),
         });
     }
     if let Some(count) = figures::spenders(db, org.id, &found).await? {
@@ -114,6 +118,7 @@ pub async fn index(app: Data<App>, by: Can<UsageRead>, ctx: Ctx, asked: Query<As
             figure: crate::web::filters::number(count),
             detail: String::new(),
             meter: None,
+            hint: String::new(),
         };
         figures_of.push(people);
     }
@@ -182,6 +187,15 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
     };
     let quota = app.gate.quota(&who).await?;
     let states = quota.map(|(_, limits)| limits).unwrap_or_default();
+    if choice == Choice::Month
+        && let Some(used) = strip.first_mut()
+        && let Some(spent) = spent_of_month(&states).filter(|spent| *spent != found.total)
+    {
+        used.hint = format!(
+            "By when it happened, and whatever paid. The monthly limit counts {}, by when it was reported.",
+            words(spent, settings.unit)
+        );
+    }
     let title = if about.is_own { "My usage" } else { "Usage" };
     let above = if about.is_own {
         Vec::new()
@@ -207,22 +221,30 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
         above,
         periods: periods(&about.path, choice),
         strip,
-        limits: states
-            .iter()
-            .map(|state| LimitRow::of(state, settings.unit, by.zone(), now))
-            .collect(),
+        limits: LimitRow::all(&states, settings.unit, by.zone(), now),
         wallet: if about.is_own || by.may(Permission::PoolRead) {
             credits::shown::wallet_of(db, by, about.member, &settings).await?
         } else {
             None
         },
-        request_href: about.is_own.then(|| by.path("/limits/request")),
+        request_href: (about.is_own && states.iter().any(can_rise)).then(|| by.path("/limits/request")),
         zone: by.zone().name().to_owned(),
         days: Days::new(&found, settings.unit, settings.zone(), Size::Page, now),
         tables,
         is_empty: found.ever_events == 0,
         keys_href: (about.is_own && by.may(Permission::KeyOwn)).then(|| "/me/keys".to_owned()),
     })
+}
+
+/// Whether a limit is one that its member can ask to be raised.
+fn can_rise(state: &LimitState) -> bool {
+    state.scope == Scope::Member && Window::OFFERED.contains(&state.window)
+}
+
+/// What a member's own monthly limit counts; none where there is none.
+fn spent_of_month(states: &[LimitState]) -> Option<i64> {
+    let is_asked = |state: &&LimitState| state.scope == Scope::Member && state.window == Window::Month;
+    states.iter().find(is_asked).map(|state| state.spent)
 }
 
 /// The file of a page about one member; its name has the id, because a name may hold anything.
