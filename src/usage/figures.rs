@@ -269,8 +269,8 @@ pub async fn pool(db: &mut impl Read, org: OrgId, group: Option<GroupId>, now: T
 
 /// What a group has used in the billing period that runs, for its page (R-GRP-09, C-35): what was booked for it, so that groups add up.
 ///
-/// Whoever leads it without a right to usage sees these figures and nothing else: what single members have used counts for their
-/// other groups too, and is kept in one sum.
+/// Whoever leads it without a right to usage sees these figures alone on the card: what single members have used counts for their
+/// other groups too, and stands on a page of each.
 pub async fn of_group<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, now: Timestamp) -> Result<GroupSpend> {
     let org = by.org();
     let settings = limits::settings::find(db, org).await?;

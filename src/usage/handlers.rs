@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{
-        Can, Permission, Right,
+        Can, GroupCan, GroupLead, Permission, Right,
         permission::{LimitRequest, UsageRead},
     },
     app::App,
@@ -26,6 +26,7 @@ use crate::{
     db::Read,
     error::{Error, Result},
     gate::{LimitState, Principal, Who},
+    groups,
     ids::{MemberId, UserId},
     limits::{
         self, Settings, Window,
@@ -157,6 +158,8 @@ struct About {
     name: String,
     path: String,
     is_own: bool,
+    /// The group whose lead reads it: its name and its page; none for those who may read everybody's.
+    led: Option<(String, String)>,
 }
 
 async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, about: About) -> Result<HttpResponse> {
@@ -197,27 +200,29 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
         );
     }
     let title = if about.is_own { "My usage" } else { "Usage" };
-    let above = if about.is_own {
-        Vec::new()
-    } else {
-        vec![
-            ("Members".to_owned(), by.path("/members")),
-            (about.name.clone(), by.path(&format!("/members/{}", about.member))),
-        ]
+    let tab = match (about.is_own, &about.led) {
+        (true, _) => Tab::Usage,
+        (false, Some(_)) => Tab::Groups,
+        (false, None) => Tab::Members,
     };
+    let csv = match about.led {
+        Some(_) => None,
+        None => Some(with(&format!("{}/export.csv", about.path), choice)),
+    };
+    let mut above = match about.led {
+        Some(group) => vec![("Groups".to_owned(), by.path("/groups")), group],
+        None => vec![("Members".to_owned(), by.path("/members"))],
+    };
+    above.push((about.name.clone(), by.path(&format!("/members/{}", about.member))));
+    if about.is_own {
+        above.clear();
+    }
     respond::page(&OfMember {
-        l: shell::org(
-            app,
-            ctx,
-            by,
-            title,
-            if about.is_own { Tab::Usage } else { Tab::Members },
-        )
-        .await?,
+        l: shell::org(app, ctx, by, title, tab).await?,
         name: about.name,
         is_own: about.is_own,
         here: with(&about.path, choice),
-        csv: with(&format!("{}/export.csv", about.path), choice),
+        csv,
         above,
         periods: periods(&about.path, choice),
         strip,
@@ -266,6 +271,7 @@ fn oneself(by: &Can<LimitRequest>) -> Result<About> {
         name: by.person().map_or_else(String::new, |person| person.name.clone()),
         path: by.path("/usage/mine"),
         is_own: true,
+        led: None,
     })
 }
 
@@ -290,7 +296,38 @@ async fn somebody(app: &App, by: &Can<UsageRead>, at: &MemberPath) -> Result<Abo
         path: by.path(&format!("/members/{}/usage", member.id)),
         name: member.name,
         is_own: false,
+        led: None,
     })
+}
+
+/// What a member of a group has used, for whoever leads it (MODEL section 2.5). It is all that they have used, for other groups too:
+/// a member's usage is kept in one sum. There is no file of it, and who has left the group is not found.
+pub async fn led(
+    app: Data<App>,
+    by: GroupCan<GroupLead>,
+    at: Path<MemberPath>,
+    ctx: Ctx,
+    asked: Query<Asked>,
+) -> Result<HttpResponse> {
+    // Whoever cares for all groups by a role of their own reads what that role lets them read.
+    if !by.leads() && !by.can().may(Permission::UsageRead) {
+        return Err(Error::forbidden(
+            "Only those who lead this group may see what its members use.",
+        ));
+    }
+    let (org, group) = (by.org().id, by.group());
+    let db = &mut app.db.read();
+    let standing = groups::belonging::find(db, &by, at.id()?, app.clock.now()).await?;
+    let profile = groups::group::profile(db, org, group).await?;
+    let about = About {
+        member: standing.id,
+        everywhere: None,
+        path: by.path(&format!("/groups/{group}/members/{}/usage", standing.id)),
+        name: standing.name,
+        is_own: false,
+        led: Some((profile.name, by.path(&format!("/groups/{group}")))),
+    };
+    page_of(&app, by.can(), &ctx, &asked, about).await
 }
 
 /// What one member has used (R-USE-01, R-USE-02, R-CRD-01 to R-CRD-07).

@@ -482,8 +482,8 @@ pub struct OfMember {
     pub is_own: bool,
     /// The page's address with its period.
     pub here: String,
-    /// The same as a file.
-    pub csv: String,
+    /// The same as a file; none for whom there is none.
+    pub csv: Option<String>,
     /// Where the crumbs lead: the name and address of what stands above.
     pub above: Vec<(String, String)>,
     /// The periods.

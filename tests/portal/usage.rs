@@ -680,6 +680,63 @@ async fn r_grp_09_the_spend_of_a_group_is_for_its_lead_and_those_who_read_usage(
 }
 
 #[actix_web::test]
+async fn a_lead_reads_what_a_member_of_the_own_group_has_used() {
+    let t = teams().await;
+    spend(&t.portal, &t.org, &t.finn, "1", 25).await;
+    limits_of(&t.org, &t.ann, &t.finn, ("100", "60"), "hard").await;
+    // The way to it stands in the table of the group's people.
+    let page = t.ben.get(&t.red("")).await.page(200);
+    let links = page.attributes(&format!("#m-{} .menu a", t.finn.id()), "href");
+    let path = t.red(&format!("/members/{}/usage", t.finn.id()));
+    assert!(links.contains(&path), "{links:?}");
+    let page = t.ben.get(&path).await.page(200);
+    page.assert_heading("Usage of Finn");
+    page.assert_says("75 credits left");
+    assert_eq!(
+        page.count("a[download]") + page.count("form[method=post][action*=limit]"),
+        0
+    );
+    assert_eq!(page.count("#request-more"), 0);
+    // That one group's members alone, and nothing more of them.
+    let closed = [
+        (t.red(&format!("/members/{}/usage", t.ann.id())), 404),
+        (
+            t.org.path(&format!("/groups/{}/members/{}/usage", t.blue, t.finn.id())),
+            403,
+        ),
+        (t.org.path(&format!("/members/{}/usage", t.finn.id())), 403),
+        (t.org.path(&format!("/members/{}/usage/export.csv", t.finn.id())), 403),
+        (format!("{path}/export.csv"), 404),
+        (t.org.path("/usage"), 403),
+    ];
+    for (path, status) in closed {
+        assert_eq!(t.ben.get(&path).await.status, status, "{path}");
+    }
+    // Members who do not lead do not read it, and a Viewer is led to the page of those who read everybody's.
+    assert_eq!(t.cleo.get(&path).await.status, 403);
+    let page = t.cleo.get(&t.red("")).await.page(200);
+    let links = page.attributes(&format!("#m-{} .menu a", t.finn.id()), "href");
+    assert!(links.iter().all(|link| !link.contains("/usage")), "{links:?}");
+    let page = t.dan.get(&t.red("")).await.page(200);
+    let links = page.attributes(&format!("#m-{} .menu a", t.finn.id()), "href");
+    assert!(
+        links.contains(&t.org.path(&format!("/members/{}/usage", t.finn.id()))),
+        "{links:?}"
+    );
+    // Who has left the group is gone for its lead, and who leads it no longer reads nothing.
+    let removal = t.red(&format!("/members/{}/removal", t.finn.id()));
+    t.ann.post(&removal, &[]).await.redirects_to(&t.red(""));
+    assert_eq!(t.ben.get(&path).await.status, 404);
+    let of_cleo = t.red(&format!("/members/{}/usage", t.cleo.id()));
+    assert_eq!(t.ben.get(&of_cleo).await.status, 200);
+    let lead = t.red(&format!("/members/{}/lead", t.cleo.id()));
+    t.ann.post(&lead, &[]).await.redirects_to(&t.red(""));
+    let end = t.red(&format!("/members/{}/lead/end", t.ben.id()));
+    t.ann.post(&end, &[]).await.redirects_to(&t.red(""));
+    assert_eq!(t.ben.get(&of_cleo).await.status, 403);
+}
+
+#[actix_web::test]
 async fn usage_of_others_is_for_those_who_may_read_it() {
     let (portal, org, ann, ben) = start().await;
     let other = portal.org("Zyzzyva Works").await;
