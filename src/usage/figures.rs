@@ -8,7 +8,7 @@ use std::{
 use super::{
     chart::Day,
     period::{Choice, Period, buckets},
-    store::{self, Counted, Sum},
+    store::{self, Sum},
     views::{GroupSpend, in_column, words},
 };
 use crate::{
@@ -93,17 +93,20 @@ pub async fn add_used(
     };
     let stretches = (starts(Window::Day), starts(Window::Week));
     let rows = store::counted(db, org, month, store::list(ids), stretches, store::list(ever)).await?;
-    let counted: HashMap<(String, Window), Counted> = rows
-        .into_iter()
-        .map(|row| ((MemberId::from_raw(row.id).to_string(), row.period), row))
-        .collect();
+    let mut counted: HashMap<(String, Window), (i64, i64)> = HashMap::new();
+    for row in rows {
+        let sum = counted
+            .entry((MemberId::from_raw(row.id).to_string(), row.period))
+            .or_default();
+        *sum = (sum.0.saturating_add(row.booked), sum.1.saturating_add(row.occurred));
+    }
     for (id, cell) in cells.each() {
-        let of = |window: Window| counted.get(&(id.clone(), window));
-        let booked = |window: Window| of(window).map_or(0, |row| row.booked);
+        let of = |window: Window| counted.get(&(id.clone(), window)).copied().unwrap_or_default();
+        let booked = |window: Window| of(window).0;
         let whole = cell.bound(Window::Month).filter(|whole| *whole > 0);
         let used = match whole {
             Some(_) => booked(Window::Month),
-            None => of(Window::Month).map_or(0, |row| row.occurred),
+            None => of(Window::Month).1,
         };
         // A bar for nobody's nothing would make every row higher.
         if used != 0 {

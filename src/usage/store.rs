@@ -50,7 +50,7 @@ record! {
 }
 
 record! {
-    /// What counts for the limits of a member in a window.
+    /// What counts for the limits of a member in a window, or in a bucket of it.
     pub struct Counted {
         /// The member.
         pub id: i64,
@@ -232,24 +232,27 @@ sql! {
         sqlite "select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start = $3 and scope_id in (select value from json_each('[' || $4 || ']')) order by occurred desc, scope_id"
         postgres "select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start = $3 and scope_id = any (cast(string_to_array($4, ',') as bigint[])) order by occurred desc, scope_id"
     };
-    // The lists of beginnings are empty for windows in which nobody has a limit, and those parts then cost nothing.
+    // The lists of beginnings are empty for windows in which nobody has a limit, and those parts then cost nothing. The order of the joins
+    // keeps SQLite from reading a day of everybody: it goes by the whole key.
     COUNTED: (OrgId, Timestamp, String, String, String, String) => Counted = {
-        sqlite "select scope_id as id, 1 as period, cast(sum(booked) as integer) as booked, 0 as occurred from usage_days
-                where org_id = $1 and scope = 3 and start in (select value from json_each('[' || $4 || ']')) and scope_id in (select value from json_each('[' || $3 || ']')) group by scope_id
+        sqlite "select u.scope_id as id, 1 as period, u.booked, 0 as occurred
+                from json_each('[' || $4 || ']') d cross join json_each('[' || $3 || ']') m cross join usage_days u
+                where u.start = d.value and u.org_id = $1 and u.scope = 3 and u.scope_id = m.value
                 union all
-                select scope_id, 2, cast(sum(booked) as integer), 0 from usage_days
-                where org_id = $1 and scope = 3 and start in (select value from json_each('[' || $5 || ']')) and scope_id in (select value from json_each('[' || $3 || ']')) group by scope_id
+                select u.scope_id, 2, u.booked, 0
+                from json_each('[' || $5 || ']') d cross join json_each('[' || $3 || ']') m cross join usage_days u
+                where u.start = d.value and u.org_id = $1 and u.scope = 3 and u.scope_id = m.value
                 union all
                 select scope_id, 3, booked, occurred from usage_months
                 where org_id = $1 and scope = 3 and start = $2 and scope_id in (select value from json_each('[' || $3 || ']'))
                 union all
                 select scope_id, 4, cast(sum(booked) as integer), 0 from usage_months
                 where org_id = $1 and scope = 3 and scope_id in (select value from json_each('[' || $6 || ']')) group by scope_id"
-        postgres "select scope_id as id, cast(1 as bigint) as period, cast(sum(booked) as bigint) as booked, cast(0 as bigint) as occurred from usage_days
-                where org_id = $1 and scope = 3 and start = any (cast(string_to_array($4, ',') as bigint[])) and scope_id = any (cast(string_to_array($3, ',') as bigint[])) group by scope_id
+        postgres "select scope_id as id, cast(1 as bigint) as period, booked, cast(0 as bigint) as occurred from usage_days
+                where org_id = $1 and scope = 3 and start = any (cast(string_to_array($4, ',') as bigint[])) and scope_id = any (cast(string_to_array($3, ',') as bigint[]))
                 union all
-                select scope_id, cast(2 as bigint), cast(sum(booked) as bigint), cast(0 as bigint) from usage_days
-                where org_id = $1 and scope = 3 and start = any (cast(string_to_array($5, ',') as bigint[])) and scope_id = any (cast(string_to_array($3, ',') as bigint[])) group by scope_id
+                select scope_id, cast(2 as bigint), booked, cast(0 as bigint) from usage_days
+                where org_id = $1 and scope = 3 and start = any (cast(string_to_array($5, ',') as bigint[])) and scope_id = any (cast(string_to_array($3, ',') as bigint[]))
                 union all
                 select scope_id, cast(3 as bigint), booked, occurred from usage_months
                 where org_id = $1 and scope = 3 and start = $2 and scope_id = any (cast(string_to_array($3, ',') as bigint[]))
@@ -366,7 +369,7 @@ pub(super) async fn of_ids(
 ) -> Result<Vec<Sum>> {
     db.all(OF_IDS, (org, scope, month, ids)).await
 }
-/// What counts for the limits of some members: in the month that began at an instant, in the buckets of a day and of a week, and, of those
+/// What counts for the limits of some members, rows of one window to be added up: in the month that began at an instant, in the buckets of a day and of a week, and, of those
 /// who are named last, ever.
 pub(super) async fn counted(
     db: &mut impl Read,
