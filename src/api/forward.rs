@@ -260,12 +260,19 @@ async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people
     }
     match (fault, &told.asker) {
         (Fault::Credential { presented: false }, None) if person::looks(req) => {
-            nameless(person::to_sign_in(app), &told)
+            nameless(person::to_sign_in(app, req), &told)
         }
-        (Fault::Denied(..), Some(Asker::Person(visitor))) => match person::page(app, req, visitor, fault, made).await {
-            Ok(page) => page,
-            Err(error) => nameless(Fault::from(error).error_response(), &told),
-        },
+        // Whoever has signed in and is no member there is nobody here, and reads why all the same.
+        (Fault::Denied(..), None | Some(Asker::Person(_))) => {
+            let visitor = match &told.asker {
+                Some(Asker::Person(visitor)) => Some(visitor.as_ref()),
+                _ => None,
+            };
+            match person::page(app, req, visitor, fault, made).await {
+                Ok(page) => page,
+                Err(error) => nameless(Fault::from(error).error_response(), &told),
+            }
+        }
         _ => made,
     }
 }

@@ -81,7 +81,10 @@ pub fn scene(app: &App, caller: Option<&Caller>, slug: &str, now: Timestamp) -> 
 
 /// A refusal by the gate.
 pub fn denied(app: &App, denial: Box<Denial>, caller: Option<&Caller>, slug: &str) -> Fault {
-    let scene = scene(app, caller, slug, app.gate.now());
+    let mut scene = scene(app, caller, slug, app.gate.now());
+    if let Some(window) = super::person::can_rise(&denial) {
+        scene.request_url = format!("{}?window={}", scene.request_url, window.key());
+    }
     Fault::Denied(denial, Box::new(scene))
 }
 

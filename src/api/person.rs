@@ -22,10 +22,12 @@ use crate::{
     app::App,
     clock::{Timestamp, Zone},
     error::Result,
-    gate::{Denial, Principal, Reason, Who},
+    gate::{Denial, LimitState, Principal, Reason, Who},
     ids::{GroupId, MemberId},
-    limits::{self, amount::Unit},
+    limits::{self, Window, amount::Unit},
     members::{self, Admin},
+    metering::Scope,
+    shell,
     usage::views::LimitRow,
     web::{assets, request::Trace},
 };
@@ -90,11 +92,40 @@ pub fn looks(req: &HttpRequest) -> bool {
     method == Method::GET.as_str() || method == Method::HEAD.as_str()
 }
 
-/// Leads a browser that nobody has signed in with to the sign-in of the portal.
-pub fn to_sign_in(app: &App) -> HttpResponse {
+/// Leads a browser that nobody has signed in with to the sign-in of the portal, and from there back to where it wanted to go.
+pub fn to_sign_in(app: &App, req: &HttpRequest) -> HttpResponse {
+    let path = came_from(&app.settings.public_url, req).map_or_else(
+        || "/sign-in".to_owned(),
+        |next| {
+            let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            format!("/sign-in?next={next}")
+        },
+    );
     HttpResponse::Found()
-        .insert_header((LOCATION, app.settings.link("/sign-in")))
+        .insert_header((LOCATION, app.settings.link(&path)))
         .finish()
+}
+
+/// The path that a browser wanted, as the proxy says it, where that is under the portal's own address: another host or port is in no
+/// setting, and whoever forges these headers must not choose where a sign-in ends.
+fn came_from(public: &url::Url, req: &HttpRequest) -> Option<String> {
+    let said = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok());
+    let there = url::Url::parse(&format!(
+        "{}://{}",
+        said("x-forwarded-proto")?,
+        said("x-forwarded-host")?
+    ))
+    .ok()?;
+    let path = said("x-forwarded-uri")?;
+    let is_ours = there.origin() == public.origin();
+    shell::local(path).filter(|_| is_ours).map(str::to_owned)
+}
+
+/// The window of the limit that refuses, where its member can ask for more of it; what others share is not theirs to ask for.
+pub fn can_rise(denial: &Denial) -> Option<Window> {
+    let limit = denial.binding().filter(|_| denial.reason == Reason::Limit)?;
+    let is_own = limit.scope == Scope::Member && Window::OFFERED.contains(&limit.window);
+    is_own.then_some(limit.window)
 }
 
 /// Why somebody is refused; prints `api/refused.html`.
@@ -109,7 +140,8 @@ struct Refused {
     zone: String,
     admins: Vec<Admin>,
     request_href: Option<String>,
-    usage_href: String,
+    /// Where else one may go: in which words, and where.
+    way_on: (&'static str, String),
     host: String,
     request_id: String,
 }
@@ -136,16 +168,20 @@ fn without_fonts(css: &str) -> String {
     kept
 }
 
-/// Puts a refusal into the words of a page, with the answer's status and headers as machines get them.
+/// Puts a refusal into the words of a page, with the answer's status and headers as machines get them. Whoever has signed in and is no
+/// member (`visitor` is none) learns nothing of the organization, not even that it is there.
 pub async fn page(
     app: &App,
     req: &HttpRequest,
-    visitor: &Visitor,
+    visitor: Option<&Visitor>,
     fault: &Fault,
     answer: HttpResponse,
 ) -> Result<HttpResponse> {
     let Fault::Denied(denial, scene) = fault else {
         return Ok(answer);
+    };
+    let Some(visitor) = visitor else {
+        return in_words(&stranger(app, req, answer.status()), answer);
     };
     let db = &mut app.db.read();
     let admins = members::administrators(db, visitor.org.id).await?;
@@ -158,11 +194,36 @@ pub async fn page(
         limits: rows(denial, unit, &scene.zone, scene.now),
         zone: scene.zone.name().to_owned(),
         admins,
-        request_href: (denial.reason == Reason::Limit).then(|| scene.request_url.clone()),
-        usage_href: app.settings.link(&visitor.org.path("/usage/mine")),
+        request_href: can_rise(denial).map(|_| scene.request_url.clone()),
+        way_on: ("See your usage", app.settings.link(&visitor.org.path("/usage/mine"))),
         host: app.settings.public_url.host_str().unwrap_or_default().to_owned(),
         request_id: Trace::of(req).request_id,
     };
+    in_words(&made, answer)
+}
+
+/// What somebody reads who has signed in and is no member where a membership is needed.
+fn stranger(app: &App, req: &HttpRequest, status: StatusCode) -> Refused {
+    let who = Person::of(req).map_or_else(String::new, |person| format!(" as {}", person.email));
+    Refused {
+        status: status.as_u16(),
+        title: "You cannot use this".to_owned(),
+        detail: format!(
+            "You have signed in{who}, and there is no membership for you in the organization that this belongs to. Ask whoever gave you the address to invite you, or sign in as somebody else."
+        ),
+        organization: String::new(),
+        limits: Vec::new(),
+        zone: String::new(),
+        admins: Vec::new(),
+        request_href: None,
+        way_on: ("Your organizations", app.settings.link("/")),
+        host: app.settings.public_url.host_str().unwrap_or_default().to_owned(),
+        request_id: Trace::of(req).request_id,
+    }
+}
+
+/// The answer with a page as its body.
+fn in_words(made: &Refused, answer: HttpResponse) -> Result<HttpResponse> {
     // The one style element of the portal, which the policy of this answer knows by its hash.
     let text = made
         .render()?
@@ -181,9 +242,9 @@ fn title(denial: &Denial) -> String {
     match (denial.reason, denial.binding()) {
         (Reason::Limit, Some(limit)) => {
             let whose = match limit.scope {
-                crate::metering::Scope::Member => "your",
-                crate::metering::Scope::Group => "your group’s",
-                crate::metering::Scope::Pool => "the credit pool’s",
+                Scope::Member => "your",
+                Scope::Group => "your group’s",
+                Scope::Pool => "the credit pool’s",
                 _ => "the organization’s",
             };
             let kind = limit.window.adjective().to_lowercase();
@@ -208,10 +269,34 @@ fn detail(denial: &Denial, unit: Unit) -> String {
                     crate::limits::amount::words(wallet.remaining, unit)
                 )
             });
-            format!("Contact your organization administrator to raise it, or wait until it resets.{wallet}")
+            let resets = denial.binding().is_none_or(|limit| limit.reset_at.is_some());
+            let wait = if resets { ", or wait until it resets" } else { "" };
+            if can_rise(denial).is_some() {
+                return format!("Contact your organization administrator to raise it{wait}.{wallet}");
+            }
+            let whose = denial.binding().map_or_else(String::new, whose);
+            format!("{whose} Contact your organization administrator{wait}.{wallet}")
         }
         _ => denial.detail.clone(),
     }
+}
+
+/// Whose limit it is that nobody raises for themselves.
+fn whose(limit: &LimitState) -> String {
+    let whose = match limit.scope {
+        Scope::Group => format!(
+            "It is the limit of {}, for everything that is used for it",
+            limit.source
+        ),
+        Scope::Pool => format!(
+            "It is the credit pool {}, shared by everyone who draws from it",
+            limit.source
+        ),
+        Scope::Organization => "It is the limit of the whole organization, for everybody together".to_owned(),
+        Scope::Key => "It is the limit of the key that was used".to_owned(),
+        _ => return "It is a limit that nobody raises for themselves.".to_owned(),
+    };
+    format!("{whose}; a request of yours would not raise it.")
 }
 
 /// The limits that refuse, the one that binds first.

@@ -160,6 +160,7 @@ pub struct PeopleQuery {
     pub before: String,
     pub member: Vec<String>,
     pub until: String,
+    pub card: String,
 }
 
 /// The people to be added, and until when.

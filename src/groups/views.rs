@@ -376,6 +376,8 @@ pub struct PersonRow {
     pub href: String,
     /// The person within the group, for acts.
     pub at: String,
+    /// What the person has used; none for whom it is not shown.
+    pub usage_href: Option<String>,
     /// The picture and the state.
     pub face: Face,
     /// Whether it is the viewer.
@@ -436,6 +438,11 @@ impl People {
                     },
                     href: format!("{people}/{}", row.id),
                     at: format!("{base}/members/{}", row.id),
+                    usage_href: match (by.can().may(Permission::UsageRead), by.leads()) {
+                        (true, _) => Some(format!("{people}/{}/usage", row.id)),
+                        (false, true) => Some(format!("{base}/members/{}/usage", row.id)),
+                        (false, false) => None,
+                    },
                     face: Face::of(row.id, &row.name, row.picture.as_deref()).in_state(row.status, row.status.title()),
                     you,
                     is_lead,

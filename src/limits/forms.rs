@@ -462,6 +462,13 @@ pub struct WithdrawForm {
     pub window: String,
 }
 
+/// Which limit the form that asks for more begins with.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AskFor {
+    pub window: String,
+}
+
 /// A member asks for more.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

@@ -21,6 +21,7 @@ use crate::{
     ids::{LimitRequestId, MemberId, OrgId},
     mail::{self, Mail, address::Address},
     members::{self, Member, member},
+    notifications::{self, Kind, News},
     orgs, text,
 };
 
@@ -358,7 +359,7 @@ fn parse_answer(answer: &str) -> Result<String> {
     text::line("answer", "An answer", answer, 300)
 }
 
-/// Tells the member what became of the request.
+/// Tells the member what became of the request, behind the bell and by mail.
 async fn tell<P>(
     tx: &mut Tx,
     by: &Can<P>,
@@ -373,12 +374,23 @@ async fn tell<P>(
     let org = by.org();
     let to =
         Address::parse(&request.email).map_err(|refusal| Error::Internal(format!("a stored address: {refusal}")))?;
+    let asked = words(request.amount, request.period, request.until, settings);
+    let subject = match &granted {
+        Some(granted) => format!("Your request in {} was approved: you have {granted} now.", org.name),
+        None => format!("Your request for {asked} in {} was denied.", org.name),
+    };
     let message = Mail::LimitDecided {
         organization: org.name.clone(),
         slug: org.slug.clone(),
-        asked: words(request.amount, request.period, request.until, settings),
+        asked,
         granted,
     };
-    mail::enqueue(tx, Some(org.id), &to, &message, now).await?;
-    Ok(())
+    let news = News {
+        to: request.user_id,
+        org: Some(org.id),
+        subject,
+        link: org.path("/limits/request"),
+        mail: Some((to, message)),
+    };
+    notifications::notify(tx, Kind::RequestAnswered, news, now).await
 }

@@ -8,6 +8,7 @@ use super::{
     settings::{self, Settings},
     store::{self, Facts},
     views::{Cell, GroupPanel, GroupRow, Panel},
+    window::Window,
 };
 use crate::{
     access::{Can, Permission},
@@ -137,10 +138,14 @@ pub async fn panel<P>(db: &mut impl Read, by: &Can<P>, member: &Member, now: Tim
     let found = policy::effective(db, org.id, member.id, settings.conflict, now).await?;
     let href = by.path(&format!("/members/{}", member.id));
     let may_set = by.may(Permission::LimitSet) && member.rank() <= by.rank() && member.status != Status::Disabled;
+    let can_rise = found.limits.iter().any(|limit| {
+        let is_offered = Window::OFFERED.contains(&limit.window);
+        is_offered && limit.value.amount().is_some()
+    });
     Ok(Some(Panel {
         edit_href: may_set.then(|| format!("{href}/limit?to=member")),
         end_action: (may_set && !found.raises.is_empty()).then(|| format!("{href}/limit/raise/end")),
-        request_href: (is_own && by.may(Permission::LimitRequest)).then(|| by.path("/limits/request")),
+        request_href: (is_own && can_rise && by.may(Permission::LimitRequest)).then(|| by.path("/limits/request")),
         version: member.version,
         ..Panel::of(&found, &settings, by.zone(), now)
     }))

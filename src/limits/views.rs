@@ -35,12 +35,16 @@ pub struct Cell {
     pub is_mixed: bool,
     /// Whether nothing limits the member.
     pub is_none: bool,
-    /// The monthly limit in micro-credits; none where it is not one.
-    pub month: Option<i64>,
+    /// Every window with an amount, the shortest first: so many micro-credits, and whether requests over that are refused.
+    pub bounds: Vec<(Window, i64, bool)>,
     /// What was used this month, in words; empty where that is not shown.
     pub used: String,
     /// How much of the monthly limit that is.
     pub meter: Option<Meter>,
+    /// Which limit refuses requests because it is used up, in words: "daily limit used up"; empty for none.
+    pub over: String,
+    /// How much of that limit is used, where it is not the monthly one: "Day: 60 of 60".
+    pub binding: String,
 }
 
 impl Cell {
@@ -80,12 +84,21 @@ impl Cell {
             detail: sources.join(", "),
             sources: title,
             is_none: false,
-            month: found.of(Window::Month).and_then(|limit| match limit.value {
-                Value::Amount(amount) => Some(amount.micros()),
-                Value::Unlimited => None,
-            }),
+            bounds: found
+                .limits
+                .iter()
+                .filter_map(|limit| {
+                    let amount = limit.value.amount()?.micros();
+                    Some((limit.window, amount, limit.enforcement == Enforcement::Hard))
+                })
+                .collect(),
             ..Self::default()
         }
+    }
+    /// How much a window allows; none where that is not limited.
+    pub fn bound(&self, window: Window) -> Option<i64> {
+        let found = self.bounds.iter().find(|(of, ..)| *of == window);
+        found.map(|(_, amount, _)| *amount)
     }
 }
 

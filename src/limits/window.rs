@@ -43,6 +43,15 @@ impl Window {
             Self::Total => "Total",
         }
     }
+    /// What stands before the figures of a column.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Day => "Day",
+            Self::Week => "Week",
+            Self::Month => "Month",
+            Self::Total => "In all",
+        }
+    }
     /// What stands behind an amount: "400 credits a month".
     pub const fn rate(self) -> &'static str {
         match self {

@@ -46,7 +46,22 @@ impl Face {
             ..self
         }
     }
+    /// The same of somebody whose limit is used up, unless their state says more than that (MODEL section 2.4).
+    #[must_use]
+    pub fn over_limit(self) -> Self {
+        match self.status {
+            "Active" | "Inactive" => Self {
+                status: OVER_LIMIT,
+                class: shape(OVER_LIMIT),
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
+
+/// The word for somebody whose limit is used up.
+const OVER_LIMIT: &str = "Over limit";
 
 /// The class that draws a state's shape.
 fn shape(word: &str) -> &'static str {
@@ -72,6 +87,14 @@ mod tests {
             .map(|status| face.clone().in_state(status, status.title()).class);
         assert_eq!(shapes, ["ok", "", "warn", "bad"]);
         assert!(face.clone().in_state(Status::Disabled, "Disabled").is_off);
-        assert_eq!(face.in_state(Status::Active, "Expired").class, "warn");
+        let words = |status: Status, word| {
+            let face = face.clone().in_state(status, word).over_limit();
+            (face.status, face.class)
+        };
+        assert_eq!(words(Status::Active, "Active"), ("Over limit", "warn"));
+        assert_eq!(words(Status::Inactive, "Inactive"), ("Over limit", "warn"));
+        assert_eq!(words(Status::Suspended, "Deactivated"), ("Deactivated", "warn"));
+        assert_eq!(words(Status::Disabled, "Disabled"), ("Disabled", "bad"));
+        assert_eq!(words(Status::Active, "Expired"), ("Expired", "warn"));
     }
 }

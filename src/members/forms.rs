@@ -15,7 +15,7 @@ use crate::{
     access::Role,
     clock::{Timestamp, Zone},
     error::{Error, Result},
-    ids::{GroupId, MemberId},
+    ids::{GroupId, MemberId, OrgId},
     mail::address::Address,
     text,
     web::form::FieldErrors,
@@ -31,6 +31,21 @@ impl MemberPath {
     /// The member; text that is no id names nobody.
     pub fn id(&self) -> Result<MemberId> {
         self.member.parse().map_err(|_| Error::NotFound)
+    }
+}
+
+/// The members whose figures are asked for again.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Live {
+    ids: String,
+}
+
+impl Live {
+    /// Those of an organization, as many as a page shows; what is no id of it names nobody.
+    pub fn ids(&self, org: OrgId) -> Vec<MemberId> {
+        let ids = self.ids.split(',').filter_map(|id| id.parse::<MemberId>().ok());
+        ids.filter(|id| id.org() == org).take(list::PAGE).collect()
     }
 }
 

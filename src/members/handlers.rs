@@ -7,14 +7,14 @@ use actix_web::{
 
 use super::{
     addition,
-    forms::{ActForm, ConfirmForm, MemberPath, NewForm, RoleForm, Search, SuspensionForm},
+    forms::{ActForm, ConfirmForm, Live, MemberPath, NewForm, RoleForm, Search, SuspensionForm},
     list,
     member::{self, Change, Member},
     picks::{Picks, Selection},
     saved,
     views::{
-        Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Stats, Viewer, role_choices,
-        what_ends,
+        self, Disable, Event, Gone, Index, Known, New, Remove, Row, RowFragment, Show, Shown, Stats, Viewer,
+        role_choices, what_ends,
     },
 };
 use crate::{
@@ -117,6 +117,25 @@ async fn page(
     }
 }
 
+/// What has moved in some rows since they were shown (R-DIR-04): the script of the page asks, and puts the cells in their places.
+pub async fn live(app: Data<App>, by: Can<MemberRead>, ctx: Ctx, asked: Query<Live>) -> Result<HttpResponse> {
+    if !ctx.hx.on {
+        return Ok(respond::redirect(&by.path("/members")));
+    }
+    let now = app.clock.now();
+    let viewer = Viewer::of(&by, now);
+    let mut db = app.db.read();
+    let settings = limits::settings::find(&mut db, by.org()).await?;
+    let found = member::list_live(&mut db, by.org().id, &asked.0.ids(by.org().id)).await?;
+    let people: Vec<_> = found.iter().map(|row| (row.id, row.user_id)).collect();
+    let mut cells = limits::cells(&mut db, &by, &settings, &people, now).await?;
+    usage::add_used(&mut db, by.org().id, &settings, &mut cells, now).await?;
+    let rows = found.iter().map(|row| Row::of_live(&viewer, row).with_limit(&cells));
+    respond::page(&views::Live {
+        rows: rows.filter(|row| row.limit.is_some()).collect(),
+    })
+}
+
 /// One member.
 pub async fn show(app: Data<App>, by: Can<MemberRead>, at: Path<MemberPath>, ctx: Ctx) -> Result<HttpResponse> {
     let member = member::find(&mut app.db.read(), by.org().id, at.id()?).await?;
@@ -148,6 +167,14 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
         None
     };
     let limits = limits::panel(&mut db, by, member, app.clock.now()).await?;
+    let cell = if limits.is_some() {
+        let (now, settings) = (app.clock.now(), limits::settings::find(&mut db, by.org()).await?);
+        let mut cells = limits::cells(&mut db, by, &settings, &[(member.id, member.user_id)], now).await?;
+        usage::add_used(&mut db, member.org_id, &settings, &mut cells, now).await?;
+        cells.of(&member.id.to_string())
+    } else {
+        None
+    };
     let credits = credits::shown::card(&mut db, by, member, app.clock.now()).await?;
     let keys = if is_self || by.may(Permission::KeyManage) {
         let found = keys::key::list_of_member(&mut db, member.org_id, member.id).await?;
@@ -168,6 +195,7 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, member: &Member) -
             sessions,
             activity,
             limits,
+            cell,
             credits,
             keys,
         },

@@ -915,9 +915,14 @@ pub(super) fn roles_of(row: &ListRow) -> impl Iterator<Item = (String, Permissio
 
 /// Whether the job or a date has ended this membership; see [`super::Member::state`].
 pub(super) fn has_expired(row: &ListRow, now: Timestamp) -> bool {
-    match row.status {
-        Status::Suspended => row.expires_at.is_some() && row.state_at == row.expires_at,
-        status => status.acts() && row.expires_at.is_some_and(|end| end <= now),
+    is_over((row.status, row.expires_at, row.state_at), now)
+}
+
+/// Whether a membership ended by itself, by its state, its end and when the state was changed.
+pub(super) fn is_over((status, end, since): (Status, Option<Timestamp>, Option<Timestamp>), now: Timestamp) -> bool {
+    match status {
+        Status::Suspended => end.is_some() && since == end,
+        status => status.acts() && end.is_some_and(|end| end <= now),
     }
 }
 

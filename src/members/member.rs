@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-pub use super::store::{Member, Seats};
+pub use super::store::{LiveRow, Member, Seats};
 use super::{
     assignment::{self, Assignment},
     guard::{self, Deed, Standing},
@@ -245,6 +245,11 @@ pub async fn find(db: &mut impl Read, org: OrgId, id: MemberId) -> Result<Member
         return Err(Error::NotFound);
     }
     store::find(db, org, id).await?.ok_or(Error::NotFound)
+}
+
+/// What of some members may change while a page of them is open, but for those who have left.
+pub async fn list_live(db: &mut impl Read, org: OrgId, ids: &[MemberId]) -> Result<Vec<LiveRow>> {
+    store::list_live(db, org, ids).await
 }
 
 /// Finds a person's live membership, by account or by address.

@@ -77,6 +77,7 @@ pub fn routes() -> Vec<Route> {
         post("/o/{org}/views/{view}/default", saved::handlers::set_default)
             .in_org(P::MemberRead)
             .about(Target::View),
+        get("/o/{org}/members/live", handlers::live).in_org(P::MemberRead),
         get("/o/{org}/members/{member}", handlers::show)
             .in_org(P::MemberRead)
             .about(Target::Member),

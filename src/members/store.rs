@@ -148,6 +148,22 @@ record! {
     }
 }
 
+record! {
+    /// What of a member may change while somebody looks at a page of them.
+    pub struct LiveRow {
+        /// The membership.
+        pub id: MemberId,
+        /// The account.
+        pub user_id: UserId,
+        /// The state.
+        pub status: Status,
+        /// When the membership ends by itself.
+        pub expires_at: Option<Timestamp>,
+        /// When the state was changed.
+        pub state_at: Option<Timestamp>,
+    }
+}
+
 pub(super) type Inserted = (
     OrgId,
     MemberId,
@@ -231,6 +247,10 @@ sql! {
     RENAME: (OrgId, MemberId, String, String) => () = "update members set name = $3, name_key = $4, version = version + 1 where org_id = $1 and id = $2";
     EXPIRED: (Timestamp) => Due = "select org_id, id from members where status in (1, 2) and expires_at <= $1 order by org_id, id limit 500";
     SUSPENSION_OVER: (Timestamp) => Due = "select org_id, id from members where status = 3 and suspended_until <= $1 order by org_id, id limit 500";
+    LIVE: (OrgId, String) => LiveRow = {
+        sqlite "select id, user_id, status, expires_at, state_at from members where org_id = $1 and id in (select value from json_each('[' || $2 || ']')) and status < 5"
+        postgres "select id, user_id, status, expires_at, state_at from members where org_id = $1 and id = any (cast(string_to_array($2, ',') as bigint[])) and status < 5"
+    };
     COUNT_INVITATIONS: (OrgId, UserId) => (i64,) = "select count(*) from invitations where org_id = $1 and invited_by = $2 and state = 1";
 }
 
@@ -356,4 +376,8 @@ pub(super) async fn list_suspensions_over(db: &mut impl Read, now: Timestamp) ->
 }
 pub(super) async fn count_invitations(db: &mut impl Read, org: OrgId, user: UserId) -> Result<i64> {
     Ok(db.one(COUNT_INVITATIONS, (org, user)).await?.0)
+}
+pub(super) async fn list_live(db: &mut impl Read, org: OrgId, ids: &[MemberId]) -> Result<Vec<LiveRow>> {
+    let ids: Vec<String> = ids.iter().map(|id| id.raw().to_string()).collect();
+    db.all(LIVE, (org, ids.join(","))).await
 }

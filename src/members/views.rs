@@ -7,6 +7,7 @@ use super::{
     face::Face,
     forms,
     list::{self, Counts, Found, Order, Query, Sort},
+    member::LiveRow,
     picks::{Act, Bar, Selection},
     saved::Saved,
     store::ListRow,
@@ -201,14 +202,28 @@ pub struct Row {
     pub picked: bool,
     /// What limits the member; none for whom it is not shown.
     pub limit: Option<limits::views::Cell>,
+    /// Which limit refuses their requests, where that is their state; empty otherwise.
+    pub over: String,
 }
 
 impl Row {
-    /// The row with the member's limit.
+    /// The row with the member's limit, which may be all that there is to say of their state.
     #[must_use]
     pub fn with_limit(mut self, cells: &limits::Cells) -> Self {
         self.limit = cells.of(&self.id);
+        (self.face, self.over) = judged(self.face, self.limit.as_ref());
         self
+    }
+
+    /// What of a row changes while somebody looks at it.
+    pub fn of_live(viewer: &Viewer, row: &LiveRow) -> Self {
+        let expired = list::is_over((row.status, row.expires_at, row.state_at), viewer.now);
+        let status = if expired { "Expired" } else { row.status.title() };
+        Self {
+            id: row.id.to_string(),
+            face: Face::default().in_state(row.status, status),
+            ..Self::default()
+        }
     }
 
     /// A row of the list.
@@ -318,6 +333,21 @@ impl Row {
     }
 }
 
+/// How somebody stands, and which limit makes it so.
+fn judged(face: Face, limit: Option<&limits::views::Cell>) -> (Face, String) {
+    let Some(limit) = limit.filter(|limit| !limit.over.is_empty()) else {
+        return (face, String::new());
+    };
+    let before = face.status;
+    let face = face.over_limit();
+    let over = if face.status == before {
+        String::new()
+    } else {
+        limit.over.clone()
+    };
+    (face, over)
+}
+
 fn offers(viewer: &Viewer, member: &Member) -> Offers {
     let expired = member.state(viewer.now) == "Expired";
     let is_self = member.user_id == viewer.user;
@@ -424,6 +454,8 @@ pub struct Index {
     pub rows: Vec<Row>,
     /// Which of how many.
     pub range: String,
+    /// What is asked again and again while the page is looked at; none where nothing on it moves.
+    pub live: Option<String>,
     /// The page before.
     pub previous: Option<String>,
     /// The page after.
@@ -633,6 +665,7 @@ impl Index {
             by_joined: sort(Sort::Joined),
             by_active: sort(Sort::Active),
             order: in_words(query.order).to_owned(),
+            live: live(&path, &rows),
             rows,
             without: without.is_shown().then(|| without.clone()),
             limit_unit: limits.head(),
@@ -650,6 +683,24 @@ impl Index {
             path,
         }
     }
+}
+
+/// Where the figures of a page's rows are asked for again, by the ids of those that have some.
+fn live(path: &str, rows: &[Row]) -> Option<String> {
+    let ids: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.limit.is_some())
+        .map(|row| row.id.as_str())
+        .collect();
+    (!ids.is_empty()).then(|| format!("{path}/live?ids={}", ids.join(",")))
+}
+
+/// What of some rows has moved since they were shown; prints cells that take the place of theirs.
+#[derive(Debug, Template)]
+#[template(path = "members/live.html")]
+pub struct Live {
+    /// The rows, of which only state and limit are told.
+    pub rows: Vec<Row>,
 }
 
 /// The selection's bar: the acts that the viewer may do, and what other pages need.
@@ -952,6 +1003,8 @@ pub struct Show {
     pub reason: String,
     /// What is wrong with it.
     pub reason_error: String,
+    /// Which limit refuses the member's requests, where that is their state; empty otherwise.
+    pub over: String,
     /// The private context in words.
     pub context: String,
     /// Labels and values.
@@ -990,6 +1043,8 @@ pub struct Known<'a> {
     pub activity: Option<Vec<Event>>,
     /// The member's limits; none for whom they are not shown.
     pub limits: Option<limits::views::Panel>,
+    /// How much of them is used; none for whom it is not shown.
+    pub cell: Option<limits::views::Cell>,
     /// The member's credit pool and wallet; none for whom they are not shown.
     pub credits: Option<credits::views::MemberCard>,
     /// The member's own API keys; none for whom they are not shown.
@@ -1007,11 +1062,13 @@ impl Show {
             sessions,
             activity,
             limits,
+            cell,
             credits,
             keys,
         } = known;
+        let face = Face::of(member.id, &member.name, member.picture.as_deref());
+        let (face, over) = judged(face.in_state(member.status, member.state(viewer.now)), cell.as_ref());
         let is_reached = held.iter().all(|one| viewer.permissions.covers(&one.permits()));
-        let status = member.state(viewer.now);
         let zone = viewer.zone.tz();
         let day = |at: Timestamp| date(at.micros(), &zone);
         let hidden = viewer.names_only && member.user_id != viewer.user;
@@ -1060,7 +1117,8 @@ impl Show {
             href: format!("{}/{}", viewer.base, member.id),
             id: member.id.to_string(),
             name: member.name.clone(),
-            face: Face::of(member.id, &member.name, member.picture.as_deref()).in_state(member.status, status),
+            face,
+            over,
             you: member.user_id == viewer.user,
             role: member.role.title().to_owned(),
             joined: long_date(member.joined_at.micros(), &zone),

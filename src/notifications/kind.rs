@@ -65,16 +65,19 @@ pub enum Kind {
     UsageSpike = 23,
     /// Members of an organization that they administer used nothing in a month.
     UsageUnused = 24,
+    /// Somebody has answered their request for a higher limit.
+    RequestAnswered = 25,
 }
 
 impl Kind {
     /// All of them, in the order of the page of preferences.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Added,
         Self::RoleChanged,
         Self::AccessChanged,
         Self::KeyExpiring,
         Self::LimitNear,
+        Self::RequestAnswered,
         Self::LimitReached,
         Self::UsageSpike,
         Self::UsageUnused,
@@ -99,6 +102,7 @@ impl Kind {
             Self::LimitReached => "usage.member_limit",
             Self::UsageSpike => "usage.spike",
             Self::UsageUnused => "usage.zero",
+            Self::RequestAnswered => "usage.request",
         }
     }
     /// The words of the page of preferences.
@@ -116,13 +120,16 @@ impl Kind {
             Self::LimitReached => "A member of your organization, or of a group you lead, has used up a limit",
             Self::UsageSpike => "Far more is used in a day than usual",
             Self::UsageUnused => "Members of your organization used nothing in a month",
+            Self::RequestAnswered => "Your request for a higher limit was answered",
         }
     }
     /// The part of the page that it stands in.
     pub const fn section(self) -> Section {
         match self {
             Self::Added | Self::RoleChanged | Self::AccessChanged | Self::KeyExpiring => Section::Access,
-            Self::LimitNear | Self::LimitReached | Self::UsageSpike | Self::UsageUnused => Section::Usage,
+            Self::LimitNear | Self::LimitReached | Self::UsageSpike | Self::UsageUnused | Self::RequestAnswered => {
+                Section::Usage
+            }
             Self::InvitationAccepted | Self::InvitationBounced => Section::Invitations,
             Self::NewSignIn | Self::PasswordChanged => Section::Security,
         }
@@ -135,7 +142,7 @@ impl Kind {
             Self::AccessChanged => "user",
             Self::InvitationAccepted => "user-round-check",
             Self::InvitationBounced | Self::LimitReached => "triangle-alert",
-            Self::LimitNear => "gauge",
+            Self::LimitNear | Self::RequestAnswered => "gauge",
             Self::UsageSpike => "zap",
             Self::UsageUnused => "moon",
             Self::NewSignIn => "log-in",

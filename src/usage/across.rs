@@ -72,6 +72,7 @@ pub async fn load(
             figure: figures.join(" + "),
             detail: plural(places.len() as i64, "organization", "organizations"),
             meter: None,
+            hint: String::new(),
         },
         table: Shares {
             id: "by-organization",

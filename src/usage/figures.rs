@@ -1,6 +1,9 @@
 //! What was used, put together for a page.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     chart::Day,
@@ -20,6 +23,8 @@ use crate::{
     web::{filters::percent, layout::Meter},
 };
 
+/// The least that lies between two instants.
+const MOMENT: Duration = Duration::from_micros(1);
 /// How many billing periods an average looks back at most.
 const MONTHS: usize = 12;
 /// How many rows a table of shares has on a page.
@@ -40,6 +45,8 @@ pub struct Figures {
     pub days: Vec<Day>,
     /// Micro-credits in it.
     pub total: i64,
+    /// The same as limits count it, by when it was booked; none for a stretch that is no billing period.
+    pub booked: Option<i64>,
     /// Events in it.
     pub events: i64,
     /// What the billing period comes to if it goes on like this; none for one that is over or has just begun.
@@ -56,7 +63,8 @@ pub struct Figures {
     pub ever_events: i64,
 }
 
-/// Adds to the limits of a table of members what each of them has used in the billing period that runs (R-DIR-04), with one statement.
+/// Adds to the limits of a table of members what each of them has used (R-DIR-04), and which of the limits is used up, with one statement.
+/// What stands against a limit is what the limit counts; a figure that stands by itself is what happened this month.
 pub async fn add_used(
     db: &mut impl Read,
     org: OrgId,
@@ -64,30 +72,63 @@ pub async fn add_used(
     cells: &mut limits::Cells,
     now: Timestamp,
 ) -> Result<()> {
-    let month = settings.window(Window::Month, now).start;
-    let ids: Vec<i64> = cells
-        .each()
-        .filter_map(|(id, _)| id.parse::<MemberId>().ok())
-        .map(|id| id.raw())
-        .collect();
-    let rows = store::of_ids(db, org, Scope::Member, month, store::list(ids)).await?;
-    let used: HashMap<String, i64> = rows
-        .into_iter()
-        .map(|row| (MemberId::from_raw(row.id).to_string(), row.amount))
-        .collect();
+    let mut ids = Vec::new();
+    let mut ever = Vec::new();
+    let mut has = HashSet::new();
     for (id, cell) in cells.each() {
-        let Some(used) = used.get(id).copied().filter(|used| *used != 0) else {
-            continue; // a bar for nobody's nothing would make every row higher
+        let Ok(id) = id.parse::<MemberId>() else { continue };
+        ids.push(id.raw());
+        has.extend(cell.bounds.iter().map(|(window, ..)| *window));
+        if cell.bound(Window::Total).is_some() {
+            ever.push(id.raw());
+        }
+    }
+    let month = settings.window(Window::Month, now).start;
+    let starts = |window: Window| match has.contains(&window) {
+        true => {
+            let found = buckets(settings, settings.window(window, now).start, now.plus(MOMENT));
+            store::list(found.iter().map(|(start, _)| start.micros()))
+        }
+        false => String::new(),
+    };
+    let stretches = (starts(Window::Day), starts(Window::Week));
+    let rows = store::counted(db, org, month, store::list(ids), stretches, store::list(ever)).await?;
+    let mut counted: HashMap<(String, Window), (i64, i64)> = HashMap::new();
+    for row in rows {
+        let sum = counted
+            .entry((MemberId::from_raw(row.id).to_string(), row.period))
+            .or_default();
+        *sum = (sum.0.saturating_add(row.booked), sum.1.saturating_add(row.occurred));
+    }
+    for (id, cell) in cells.each() {
+        let of = |window: Window| counted.get(&(id.clone(), window)).copied().unwrap_or_default();
+        let booked = |window: Window| of(window).0;
+        let whole = cell.bound(Window::Month).filter(|whole| *whole > 0);
+        let used = match whole {
+            Some(_) => booked(Window::Month),
+            None => of(Window::Month).1,
         };
-        let shown = in_column(used, settings.unit);
-        match cell.month.filter(|whole| *whole > 0) {
-            Some(whole) => {
-                let part = percent(used.max(0), whole);
-                cell.used = format!("{shown} used, {part}");
-                let told = format!("{} used, {part} this month", words(used, settings.unit));
-                cell.meter = Meter::of(used, whole, told);
+        // A bar for nobody's nothing would make every row higher.
+        if used != 0 {
+            let shown = in_column(used, settings.unit);
+            match whole {
+                Some(whole) => {
+                    let part = percent(used.max(0), whole);
+                    cell.used = format!("{shown} used, {part}");
+                    let told = format!("{} used, {part} this month", words(used, settings.unit));
+                    cell.meter = Meter::of(used, whole, told);
+                }
+                None => cell.used = format!("{shown} used this month"),
             }
-            None => cell.used = format!("{shown} used this month"),
+        }
+        // Of several, the one that lasts longest is what somebody has to do something about.
+        let is_over = |(window, amount, is_hard): &&(Window, i64, bool)| *is_hard && booked(*window) >= *amount;
+        if let Some((window, amount, _)) = cell.bounds.iter().rev().find(is_over).copied() {
+            cell.over = format!("{} limit used up", window.adjective().to_lowercase());
+            if window != Window::Month {
+                let (used, whole) = (booked(window), in_column(amount, settings.unit));
+                cell.binding = format!("{}: {} of {whole}", window.title(), in_column(used, settings.unit));
+            }
         }
     }
     Ok(())
@@ -145,6 +186,10 @@ pub async fn load(
         .iter()
         .find(|month| month.start == before.start)
         .map_or(0, |month| month.amount);
+    let booked = |at: Timestamp| {
+        let found = months.iter().find(|month| month.start == at);
+        found.map_or(0, |month| month.booked)
+    };
     let oldest = months.last().map(|month| month.start);
     let over: i64 = months
         .iter()
@@ -153,6 +198,7 @@ pub async fn load(
         .sum();
     let (ever, ever_events) = store::ever(db, org, of.0, of.1).await?;
     Ok(Figures {
+        booked: period.month.map(booked),
         events: days.iter().map(|day| day.events).sum(),
         course: course(&period, total, now),
         same_days,
@@ -226,8 +272,8 @@ pub async fn pool(db: &mut impl Read, org: OrgId, group: Option<GroupId>, now: T
 
 /// What a group has used in the billing period that runs, for its page (R-GRP-09, C-35): what was booked for it, so that groups add up.
 ///
-/// Whoever leads it without a right to usage sees these figures and nothing else: what single members have used counts for their
-/// other groups too, and is kept in one sum.
+/// Whoever leads it without a right to usage sees these figures alone on the card: what single members have used counts for their
+/// other groups too, and stands on a page of each.
 pub async fn of_group<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, now: Timestamp) -> Result<GroupSpend> {
     let org = by.org();
     let settings = limits::settings::find(db, org).await?;
@@ -237,7 +283,14 @@ pub async fn of_group<P>(db: &mut impl Read, by: &Can<P>, group: GroupId, now: T
         (true, Some(month)) => Some(store::of_group(db, org.id, group, month, now).await?),
         _ => None,
     };
-    Ok(GroupSpend::new(by, &found, &settings, pool, top.as_deref(), now))
+    Ok(GroupSpend::new(
+        (by, group),
+        &found,
+        &settings,
+        pool,
+        top.as_deref(),
+        now,
+    ))
 }
 
 /// What a period's usage is made of, the largest first, and a row for the rest so that the rows add up (C-35).

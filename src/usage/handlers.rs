@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{
-        Can, Permission, Right,
+        Can, GroupCan, GroupLead, Permission, Right,
         permission::{LimitRequest, UsageRead},
     },
     app::App,
@@ -25,9 +25,13 @@ use crate::{
     credits,
     db::Read,
     error::{Error, Result},
-    gate::{Principal, Who},
+    gate::{LimitState, Principal, Who},
+    groups,
     ids::{MemberId, UserId},
-    limits::{self, Settings, amount::Unit},
+    limits::{
+        self, Settings, Window,
+        amount::{Unit, words},
+    },
     members::{forms::MemberPath, member},
     metering::Scope,
     shell,
@@ -106,6 +110,7 @@ pub async fn index(app: Data<App>, by: Can<UsageRead>, ctx: Ctx, asked: Query<As
             figure: costs.join(" + "),
             detail: "at the prices of credit pools then".to_owned(),
             meter: None,
+            hint: String::new(),
         });
     }
     if let Some(count) = figures::spenders(db, org.id, &found).await? {
@@ -114,6 +119,7 @@ pub async fn index(app: Data<App>, by: Can<UsageRead>, ctx: Ctx, asked: Query<As
             figure: crate::web::filters::number(count),
             detail: String::new(),
             meter: None,
+            hint: String::new(),
         };
         figures_of.push(people);
     }
@@ -152,6 +158,8 @@ struct About {
     name: String,
     path: String,
     is_own: bool,
+    /// The group whose lead reads it: its name and its page; none for those who may read everybody's.
+    led: Option<(String, String)>,
 }
 
 async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, about: About) -> Result<HttpResponse> {
@@ -182,47 +190,66 @@ async fn page_of<P: Right>(app: &App, by: &Can<P>, ctx: &Ctx, asked: &Asked, abo
     };
     let quota = app.gate.quota(&who).await?;
     let states = quota.map(|(_, limits)| limits).unwrap_or_default();
+    if choice == Choice::Month
+        && let Some(used) = strip.first_mut()
+        && let Some(spent) = spent_of_month(&states).filter(|spent| *spent != found.total)
+    {
+        used.hint = format!(
+            "By when it happened, and whatever paid. The monthly limit counts {}, by when it was reported.",
+            words(spent, settings.unit)
+        );
+    }
     let title = if about.is_own { "My usage" } else { "Usage" };
-    let above = if about.is_own {
-        Vec::new()
-    } else {
-        vec![
-            ("Members".to_owned(), by.path("/members")),
-            (about.name.clone(), by.path(&format!("/members/{}", about.member))),
-        ]
+    let tab = match (about.is_own, &about.led) {
+        (true, _) => Tab::Usage,
+        (false, Some(_)) => Tab::Groups,
+        (false, None) => Tab::Members,
     };
+    let csv = match about.led {
+        Some(_) => None,
+        None => Some(with(&format!("{}/export.csv", about.path), choice)),
+    };
+    let mut above = match about.led {
+        Some(group) => vec![("Groups".to_owned(), by.path("/groups")), group],
+        None => vec![("Members".to_owned(), by.path("/members"))],
+    };
+    above.push((about.name.clone(), by.path(&format!("/members/{}", about.member))));
+    if about.is_own {
+        above.clear();
+    }
     respond::page(&OfMember {
-        l: shell::org(
-            app,
-            ctx,
-            by,
-            title,
-            if about.is_own { Tab::Usage } else { Tab::Members },
-        )
-        .await?,
+        l: shell::org(app, ctx, by, title, tab).await?,
         name: about.name,
         is_own: about.is_own,
         here: with(&about.path, choice),
-        csv: with(&format!("{}/export.csv", about.path), choice),
+        csv,
         above,
         periods: periods(&about.path, choice),
         strip,
-        limits: states
-            .iter()
-            .map(|state| LimitRow::of(state, settings.unit, by.zone(), now))
-            .collect(),
+        limits: LimitRow::all(&states, settings.unit, by.zone(), now),
         wallet: if about.is_own || by.may(Permission::PoolRead) {
             credits::shown::wallet_of(db, by, about.member, &settings).await?
         } else {
             None
         },
-        request_href: about.is_own.then(|| by.path("/limits/request")),
+        request_href: (about.is_own && states.iter().any(can_rise)).then(|| by.path("/limits/request")),
         zone: by.zone().name().to_owned(),
         days: Days::new(&found, settings.unit, settings.zone(), Size::Page, now),
         tables,
         is_empty: found.ever_events == 0,
         keys_href: (about.is_own && by.may(Permission::KeyOwn)).then(|| "/me/keys".to_owned()),
     })
+}
+
+/// Whether a limit is one that its member can ask to be raised.
+fn can_rise(state: &LimitState) -> bool {
+    state.scope == Scope::Member && Window::OFFERED.contains(&state.window)
+}
+
+/// What a member's own monthly limit counts; none where there is none.
+fn spent_of_month(states: &[LimitState]) -> Option<i64> {
+    let is_asked = |state: &&LimitState| state.scope == Scope::Member && state.window == Window::Month;
+    states.iter().find(is_asked).map(|state| state.spent)
 }
 
 /// The file of a page about one member; its name has the id, because a name may hold anything.
@@ -244,6 +271,7 @@ fn oneself(by: &Can<LimitRequest>) -> Result<About> {
         name: by.person().map_or_else(String::new, |person| person.name.clone()),
         path: by.path("/usage/mine"),
         is_own: true,
+        led: None,
     })
 }
 
@@ -268,7 +296,38 @@ async fn somebody(app: &App, by: &Can<UsageRead>, at: &MemberPath) -> Result<Abo
         path: by.path(&format!("/members/{}/usage", member.id)),
         name: member.name,
         is_own: false,
+        led: None,
     })
+}
+
+/// What a member of a group has used, for whoever leads it (MODEL section 2.5). It is all that they have used, for other groups too:
+/// a member's usage is kept in one sum. There is no file of it, and who has left the group is not found.
+pub async fn led(
+    app: Data<App>,
+    by: GroupCan<GroupLead>,
+    at: Path<MemberPath>,
+    ctx: Ctx,
+    asked: Query<Asked>,
+) -> Result<HttpResponse> {
+    // Whoever cares for all groups by a role of their own reads what that role lets them read.
+    if !by.leads() && !by.can().may(Permission::UsageRead) {
+        return Err(Error::forbidden(
+            "Only those who lead this group may see what its members use.",
+        ));
+    }
+    let (org, group) = (by.org().id, by.group());
+    let db = &mut app.db.read();
+    let standing = groups::belonging::find(db, &by, at.id()?, app.clock.now()).await?;
+    let profile = groups::group::profile(db, org, group).await?;
+    let about = About {
+        member: standing.id,
+        everywhere: None,
+        path: by.path(&format!("/groups/{group}/members/{}/usage", standing.id)),
+        name: standing.name,
+        is_own: false,
+        led: Some((profile.name, by.path(&format!("/groups/{group}")))),
+    };
+    page_of(&app, by.can(), &ctx, &asked, about).await
 }
 
 /// What one member has used (R-USE-01, R-USE-02, R-CRD-01 to R-CRD-07).

@@ -19,7 +19,7 @@ pub use figures::{add_used, of_group};
 pub use store::statements;
 
 use crate::{
-    access::Permission as P,
+    access::{GroupDuty, Permission as P},
     audit::Action,
     web::routes::{Kind, Route, Target, get, post},
 };
@@ -40,6 +40,9 @@ pub fn routes() -> Vec<Route> {
         get("/o/{org}/usage/mine/export.csv", handlers::mine_csv)
             .in_org(P::LimitRequest)
             .kind(Kind::Download),
+        get("/o/{org}/groups/{group}/members/{member}/usage", handlers::led)
+            .in_group(GroupDuty::Lead)
+            .about(Target::GroupMember),
         get("/o/{org}/members/{member}/usage", handlers::member)
             .in_org(P::UsageRead)
             .about(Target::Member),

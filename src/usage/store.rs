@@ -38,6 +38,32 @@ record! {
 }
 
 record! {
+    /// A sum of a billing period.
+    pub struct Period {
+        /// When it began.
+        pub start: Timestamp,
+        /// Micro-credits, by when it happened.
+        pub amount: i64,
+        /// Micro-credits as limits count them, by when it was booked.
+        pub booked: i64,
+    }
+}
+
+record! {
+    /// What counts for the limits of a member in a window, or in a bucket of it.
+    pub struct Counted {
+        /// The member.
+        pub id: i64,
+        /// Which window.
+        pub period: Window,
+        /// Micro-credits, by when it was booked.
+        pub booked: i64,
+        /// Micro-credits, by when it happened; for the month alone.
+        pub occurred: i64,
+    }
+}
+
+record! {
     /// What something is called.
     pub struct Named {
         /// Which one.
@@ -187,8 +213,8 @@ sql! {
         sqlite "select start, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and scope_id = $3 and start in (select value from json_each('[' || $4 || ']'))"
         postgres "select start, occurred as amount, events from usage_days where org_id = $1 and scope = $2 and scope_id = $3 and start = any (cast(string_to_array($4, ',') as bigint[]))"
     };
-    MONTHS: (OrgId, Scope, i64, i64) => Stretch =
-        "select start, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and scope_id = $3 order by start desc limit $4";
+    MONTHS: (OrgId, Scope, i64, i64) => Period =
+        "select start, occurred as amount, booked from usage_months where org_id = $1 and scope = $2 and scope_id = $3 order by start desc limit $4";
     EVER: (OrgId, Scope, i64) => (i64, i64) =
         "select cast(coalesce(sum(occurred), 0) as bigint) as amount, cast(coalesce(sum(events), 0) as bigint) as events from usage_months where org_id = $1 and scope = $2 and scope_id = $3";
     OF_MONTH: (Timestamp, OrgId, Scope, i64) => Sum =
@@ -212,6 +238,34 @@ sql! {
     OF_IDS: (OrgId, Scope, Timestamp, String) => Sum = {
         sqlite "select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start = $3 and scope_id in (select value from json_each('[' || $4 || ']')) order by occurred desc, scope_id"
         postgres "select scope_id as id, occurred as amount, events from usage_months where org_id = $1 and scope = $2 and start = $3 and scope_id = any (cast(string_to_array($4, ',') as bigint[])) order by occurred desc, scope_id"
+    };
+    // The lists of beginnings are empty for windows in which nobody has a limit, and those parts then cost nothing. The order of the joins
+    // keeps SQLite from reading a day of everybody: it goes by the whole key.
+    COUNTED: (OrgId, Timestamp, String, String, String, String) => Counted = {
+        sqlite "select u.scope_id as id, 1 as period, u.booked, 0 as occurred
+                from json_each('[' || $4 || ']') d cross join json_each('[' || $3 || ']') m cross join usage_days u
+                where u.start = d.value and u.org_id = $1 and u.scope = 3 and u.scope_id = m.value
+                union all
+                select u.scope_id, 2, u.booked, 0
+                from json_each('[' || $5 || ']') d cross join json_each('[' || $3 || ']') m cross join usage_days u
+                where u.start = d.value and u.org_id = $1 and u.scope = 3 and u.scope_id = m.value
+                union all
+                select scope_id, 3, booked, occurred from usage_months
+                where org_id = $1 and scope = 3 and start = $2 and scope_id in (select value from json_each('[' || $3 || ']'))
+                union all
+                select scope_id, 4, cast(sum(booked) as integer), 0 from usage_months
+                where org_id = $1 and scope = 3 and scope_id in (select value from json_each('[' || $6 || ']')) group by scope_id"
+        postgres "select scope_id as id, cast(1 as bigint) as period, booked, cast(0 as bigint) as occurred from usage_days
+                where org_id = $1 and scope = 3 and start = any (cast(string_to_array($4, ',') as bigint[])) and scope_id = any (cast(string_to_array($3, ',') as bigint[]))
+                union all
+                select scope_id, cast(2 as bigint), booked, cast(0 as bigint) from usage_days
+                where org_id = $1 and scope = 3 and start = any (cast(string_to_array($5, ',') as bigint[])) and scope_id = any (cast(string_to_array($3, ',') as bigint[]))
+                union all
+                select scope_id, cast(3 as bigint), booked, occurred from usage_months
+                where org_id = $1 and scope = 3 and start = $2 and scope_id = any (cast(string_to_array($3, ',') as bigint[]))
+                union all
+                select scope_id, cast(4 as bigint), cast(sum(booked) as bigint), cast(0 as bigint) from usage_months
+                where org_id = $1 and scope = 3 and scope_id = any (cast(string_to_array($6, ',') as bigint[])) group by scope_id"
     };
     OF_MEMBER: (Timestamp, OrgId, i64, i64) => Sum =
         "select activity as id, amount, events from usage_activities where start = $1 and org_id = $2 and member_id = $3 order by amount desc, activity limit $4";
@@ -276,7 +330,7 @@ pub(super) async fn series(
     db.all(SERIES, (org, scope, id, starts.to_owned())).await
 }
 /// The sums of one thing by billing period, the latest first.
-pub(super) async fn months(db: &mut impl Read, org: OrgId, scope: Scope, id: i64, most: i64) -> Result<Vec<Stretch>> {
+pub(super) async fn months(db: &mut impl Read, org: OrgId, scope: Scope, id: i64, most: i64) -> Result<Vec<Period>> {
     db.all(MONTHS, (org, scope, id, most)).await
 }
 /// What one thing has come to since the beginning: micro-credits and events.
@@ -321,6 +375,18 @@ pub(super) async fn of_ids(
     ids: String,
 ) -> Result<Vec<Sum>> {
     db.all(OF_IDS, (org, scope, month, ids)).await
+}
+/// What counts for the limits of some members, rows of one window to be added up: in the month that began at an instant, in the buckets of a day and of a week, and, of those
+/// who are named last, ever.
+pub(super) async fn counted(
+    db: &mut impl Read,
+    org: OrgId,
+    month: Timestamp,
+    ids: String,
+    (days, weeks): (String, String),
+    ever: String,
+) -> Result<Vec<Counted>> {
+    db.all(COUNTED, (org, month, ids, days, weeks, ever)).await
 }
 /// What a member did in a billing period, by activity.
 pub(super) async fn of_member(

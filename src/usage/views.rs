@@ -13,6 +13,7 @@ use crate::{
     access::Can,
     clock::{Timestamp, Zone},
     gate::LimitState,
+    ids::GroupId,
     limits::{
         Enforcement, Settings, Window,
         amount::{Amount, Unit},
@@ -44,6 +45,8 @@ pub struct Stat {
     pub detail: String,
     /// How much of a limit that is.
     pub meter: Option<Meter>,
+    /// Why it differs from another figure of the page; empty where it does not.
+    pub hint: String,
 }
 
 /// A link to a period.
@@ -166,6 +169,7 @@ fn stat(label: &str, figure: String, detail: impl Into<String>) -> Stat {
         figure,
         detail: detail.into(),
         meter: None,
+        hint: String::new(),
     }
 }
 
@@ -179,10 +183,18 @@ fn used(figures: &Figures, unit: Unit, pool: Option<i64>) -> Stat {
         Choice::Ninety => "Used in 90 days",
     };
     let mut used = stat(label, show(figures.total), events);
-    if let Some(pool) = pool.filter(|_| figures.period.month.is_some()) {
-        let text = format!("{} of {}", percent(figures.total.max(0), pool.max(1)), show(pool));
-        used.meter = Meter::of(figures.total, pool, format!("{} used, {text}", show(figures.total)));
+    // Beside a limit stands what the limit counts.
+    if let Some((pool, booked)) = pool.zip(figures.booked) {
+        let text = format!("{} of {}", percent(booked.max(0), pool.max(1)), show(pool));
+        used.meter = Meter::of(booked, pool, format!("{} used, {text}", show(booked)));
+        used.figure = show(booked);
         used.detail = text;
+        if booked != figures.total {
+            used.hint = format!(
+                "As the limit counts it, by when it was reported. By when it happened: {}.",
+                show(figures.total)
+            );
+        }
     }
     used
 }
@@ -261,6 +273,8 @@ pub struct LimitRow {
     pub is_hard: bool,
     /// Whether it is used up.
     pub is_over: bool,
+    /// What is in the wallet that pays instead, while it is used up: "12 credits left"; empty where none does.
+    pub wallet: String,
     /// The bar.
     pub meter: Option<Meter>,
 }
@@ -318,7 +332,27 @@ impl LimitRow {
                 .map_or_else(String::new, |at| until(now.micros(), at.micros(), &zone.tz())),
             is_hard: state.enforcement == Enforcement::Hard,
             is_over: state.remaining == 0 && state.scope != crate::metering::Scope::Wallet,
+            wallet: String::new(),
         }
+    }
+    /// All limits of somebody in words. A wallet pays where nothing but their own limits refuses (R-LIM-14).
+    pub fn all(states: &[LimitState], unit: Unit, zone: &Zone, now: Timestamp) -> Vec<Self> {
+        use crate::metering::Scope;
+        let wallet = states
+            .iter()
+            .find(|state| state.scope == Scope::Wallet && state.remaining > 0);
+        let refuses = |state: &&LimitState| {
+            state.scope != Scope::Wallet && state.remaining == 0 && state.enforcement == Enforcement::Hard
+        };
+        let is_own = states.iter().filter(refuses).all(|state| state.scope == Scope::Member);
+        let row = |state: &LimitState| {
+            let mut row = Self::of(state, unit, zone, now);
+            if let Some(wallet) = wallet.filter(|_| is_own && refuses(&state)) {
+                row.wallet = format!("{} left", words(wallet.remaining, unit));
+            }
+            row
+        };
+        states.iter().map(row).collect()
     }
 }
 
@@ -338,6 +372,8 @@ pub struct TopMember {
 /// What a group has used this month, on its own page; prints `usage/_of_group.html`.
 #[derive(Debug, Clone)]
 pub struct GroupSpend {
+    /// Where the card by itself is asked for again while the page is open.
+    pub here: String,
     /// The figure, with how much of the group's limit that is.
     pub used: Stat,
     /// What it is on course for, and last month's.
@@ -357,7 +393,7 @@ pub struct GroupSpend {
 impl GroupSpend {
     /// What the card of a group prints; `pool` is what all together may use in a billing period, `top` is for those who may read usage.
     pub fn new<P>(
-        by: &Can<P>,
+        (by, group): (&Can<P>, GroupId),
         found: &Figures,
         settings: &Settings,
         pool: Option<i64>,
@@ -384,6 +420,7 @@ impl GroupSpend {
             amount: words(one.amount, unit),
         };
         Self {
+            here: by.path(&format!("/groups/{group}?card=spend")),
             used: used(found, unit, pool),
             facts,
             days: Days::new(found, unit, settings.zone(), Size::Card, now),
@@ -392,9 +429,17 @@ impl GroupSpend {
                 .map_or_else(String::new, |one| words(one.together, unit)),
             members: top.unwrap_or_default().iter().map(member).collect(),
             all_href: top.map(|_| by.path("/usage#by-group")),
-            is_empty: found.total == 0 && found.events == 0,
+            is_empty: found.total == 0 && found.events == 0 && found.booked.is_none_or(|booked| booked == 0),
         }
     }
+}
+
+/// What a group has used by itself: the answer to a page that asks again.
+#[derive(Template)]
+#[template(path = "usage/of_group.html")]
+pub struct SpendCard {
+    /// What it has used.
+    pub spend: GroupSpend,
 }
 
 /// The page of an organization's usage.
@@ -437,8 +482,8 @@ pub struct OfMember {
     pub is_own: bool,
     /// The page's address with its period.
     pub here: String,
-    /// The same as a file.
-    pub csv: String,
+    /// The same as a file; none for whom there is none.
+    pub csv: Option<String>,
     /// Where the crumbs lead: the name and address of what stands above.
     pub above: Vec<(String, String)>,
     /// The periods.

@@ -828,6 +828,8 @@ async fn r_lim_14_a_wallet_pays_when_the_members_own_limit_refuses() {
     // Pages: one's own, and the administrators'.
     let mine = s.ben.get(&s.org.path("/usage/mine")).await.page(200);
     has(&mine, "#wallet", "My wallet");
+    has(&mine, "#limits", "Your wallet pays from here 20 credits left");
+    mine.assert_silent("Requests are refused");
     has(&mine, "#wallet .stats > div", "Balance 20 credits");
     has(&mine, "#wallet tbody tr", "A gift");
     has(&mine, "#wallet tbody tr", "Paid \u{2212}5 credits");

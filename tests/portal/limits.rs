@@ -412,6 +412,12 @@ async fn b_12_a_group_and_the_organization_have_limits_as_a_whole() {
     ann.post(&org.path("/limits/groups"), &fields)
         .await
         .redirects_to(&org.path("/limits/groups"));
+    // On a narrow page both stand below each other with their names: neither column leaves.
+    let page = ann.get(&org.path("/limits")).await.page(200);
+    let cells = page.attributes("#groups tbody td", "data-label");
+    assert_eq!(cells, ["Each member:", "All together:"]);
+    assert_eq!(page.count("#groups .lo3"), 0);
+    page.row("Team").assert_cell("All together", "5,000 credits a month");
     let mut fields = dialog("30,000", "");
     fields.push(("version", "1"));
     ann.post(&org.path("/limits/pool"), &fields)

@@ -62,12 +62,16 @@ async fn b_55_over_the_limit_a_person_reads_why_and_asks_and_gets_through() {
     let links = page.attributes("a.btn", "href");
     let asks = links
         .iter()
-        .find(|href| href.ends_with(&org.path("/limits/request")))
+        .find(|href| href.ends_with(&org.path("/limits/request?window=monthly")))
         .expect("Request more");
     assert!(
         asks.starts_with(&portal.url),
         "the page is shown elsewhere, so that its links are whole: {asks}"
     );
+
+    let form = ben.get(asks.trim_start_matches(&portal.url)).await.page(200);
+    let chosen = form.attribute("#window option[selected]", "value");
+    assert_eq!(chosen.as_deref(), Some("monthly"), "the form begins with that limit");
 
     // A script of the same person gets what machines get.
     let script = through(&ben, "org=acme&cost=6", "*/*").await;
@@ -76,7 +80,9 @@ async fn b_55_over_the_limit_a_person_reads_why_and_asks_and_gets_through() {
         (429, "application/problem+json")
     );
     assert!(
-        script.body.contains("quota-exceeded") && script.body.contains("member-monthly"),
+        script.body.contains("quota-exceeded")
+            && script.body.contains("member-monthly")
+            && script.body.contains("/limits/request?window=monthly"),
         "{}",
         script.body
     );
@@ -103,6 +109,65 @@ async fn b_55_over_the_limit_a_person_reads_why_and_asks_and_gets_through() {
         .redirects_to(&org.path("/limits"));
     let again = through(&ben, "org=acme&cost=6", PAGES).await;
     assert_eq!(again.status, 200, "{}", again.body);
+
+    // The answer waits behind the bell too, with the way to it.
+    let bell = ben.get("/me/notifications").await.page(200);
+    bell.assert_says("Your request in Acme was approved: you have 50 credits a month now.");
+    let others = ann.get("/me/notifications").await.page(200);
+    others.assert_silent("Your request in");
+}
+
+#[actix_web::test]
+async fn b_55_of_a_limit_that_others_share_nobody_asks_for_more() {
+    let (_portal, org, ann, ben) = start().await;
+    limit(&org, &ann, &ben, "5").await;
+    let fields = [
+        ("monthly_mode", "amount"),
+        ("monthly", "4"),
+        ("daily_mode", "inherit"),
+        ("enforcement", "hard"),
+        ("version", "0"),
+    ];
+    let path = org.path("/limits/pool");
+    ann.post(&path, &fields).await.redirects_to(&org.path("/limits"));
+    let over = through(&ben, "org=acme&cost=5", PAGES).await.page(429);
+    over.assert_heading("This needs more than is left of the organization’s monthly limit");
+    over.assert_says("It is the limit of the whole organization, for everybody together");
+    over.assert_says(&ann.email);
+    over.assert_silent("Request more");
+    // One's own day is what the form begins with when that is what refuses.
+    let path = org.path(&format!("/members/{}/limit", ben.id()));
+    let fields = [
+        ("monthly_mode", "amount"),
+        ("monthly", "5"),
+        ("daily_mode", "amount"),
+        ("daily", "2"),
+        ("enforcement", "hard"),
+    ];
+    ann.post(&path, &fields).await.redirects_to(&org.path("/members"));
+    let over = through(&ben, "org=acme&cost=3", PAGES).await.page(429);
+    let links = over.attributes("a.btn.primary", "href");
+    assert!(
+        links.iter().any(|href| href.ends_with("/limits/request?window=daily")),
+        "{links:?}"
+    );
+}
+
+#[actix_web::test]
+async fn a_refused_request_for_more_is_told_behind_the_bell() {
+    let (_portal, org, ann, ben) = start().await;
+    limit(&org, &ann, &ben, "5").await;
+    let fields = [("window", "monthly"), ("amount", "50"), ("reason", "A large order")];
+    ben.post(&org.path("/limits/request"), &fields)
+        .await
+        .redirects_to(&org.path(""));
+    let queue = ann.get(&org.path("/limits")).await.page(200);
+    let request = queue.attribute("#requests a.btn", "href").expect("a request");
+    ann.post(&format!("{request}/refusal"), &[("answer", "Not this month")])
+        .await
+        .redirects_to(&org.path("/limits"));
+    let bell = ben.get("/me/notifications").await.page(200);
+    bell.assert_says("Your request for 50 credits a month in Acme was denied.");
 }
 
 #[actix_web::test]
@@ -127,6 +192,26 @@ async fn a_session_counts_only_where_the_proxy_names_the_organization() {
         (302, format!("{}/sign-in", portal.url).as_str())
     );
     assert_eq!(led.header("x-muster-user"), "");
+    // Under the portal's own address it leads back to where they came from; what another host says leads nowhere.
+    let host = portal.url.trim_start_matches("http://");
+    for (host, uri, next) in [
+        (host, "/app/reports?of=today", "?next=%2Fapp%2Freports%3Fof%3Dtoday"),
+        (host, "//evil.example/", ""),
+        (host, "https://evil.example/", ""),
+        ("evil.example", "/app", ""),
+        ("127.0.0.1:1", "/app", ""),
+        ("a b", "/app", ""),
+    ] {
+        let asked = nobody
+            .request(Method::GET, "/authz/forward?org=acme")
+            .header("accept", PAGES)
+            .header("x-forwarded-proto", "http")
+            .header("x-forwarded-host", host)
+            .header("x-forwarded-uri", uri);
+        let led = nobody.send(asked).await;
+        let to = format!("{}/sign-in{next}", portal.url);
+        assert_eq!((led.status, led.header("location")), (302, to.as_str()), "{host} {uri}");
+    }
     assert_eq!(through(&nobody, "org=acme", "application/json").await.status, 401);
     let posted = nobody
         .request(Method::GET, "/authz/forward?org=acme")
@@ -145,6 +230,21 @@ async fn a_session_counts_only_where_the_proxy_names_the_organization() {
     };
     assert_eq!(words(&foreign), words(&missing));
     assert!(!foreign.body.contains("Acme"), "{}", foreign.body);
+    // In a browser they read it as a page, which says no more.
+    let pages = [
+        through(&zoe, "org=acme", PAGES).await,
+        through(&zoe, "org=acme-2", PAGES).await,
+    ];
+    let texts = pages.map(|answer| {
+        assert_eq!(answer.header("x-muster-user"), "");
+        let page = answer.page(403);
+        page.assert_heading("You cannot use this");
+        page.assert_says("there is no membership for you");
+        page.assert_says(&zoe.email);
+        page.assert_silent("Acme");
+        page.all("#main p").join(" ")
+    });
+    assert_eq!(texts[0], texts[1]);
 
     // What the role does not permit is refused, and a key that is sent counts before the session.
     let refused = through(&ben, "org=acme&permission=member.manage", PAGES).await;

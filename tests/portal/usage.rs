@@ -238,6 +238,211 @@ async fn b_54_my_usage_shows_limits_as_the_gate_sees_them() {
     page.assert_says("Requests are refused");
 }
 
+/// A platform reports what somebody used some time ago, which limits count now.
+async fn report(portal: &Portal, org: &Org, who: &Someone, id: &str, at: Timestamp, credits: i64) {
+    let usage = Usage {
+        at: Some(at),
+        ..Usage::new("host", id, credits * CREDIT)
+    };
+    let who = Who {
+        org: org.id,
+        principal: Principal::Member(who.member.expect("a member")),
+        key: None,
+    };
+    let outcomes = portal.app.gate.report(org.id, vec![(who, usage)]).await;
+    assert!(outcomes.expect("outcomes").iter().all(Result::is_ok));
+}
+
+/// Sets somebody's monthly and daily limit.
+async fn limits_of(org: &Org, by: &Someone, who: &Someone, (monthly, daily): (&str, &str), enforcement: &str) {
+    let path = org.path(&format!("/members/{}/limit", who.id()));
+    let fields = [
+        ("monthly_mode", "amount"),
+        ("monthly", monthly),
+        ("daily_mode", "amount"),
+        ("daily", daily),
+        ("enforcement", enforcement),
+    ];
+    by.post(&path, &fields).await.redirects_to(&org.path("/members"));
+}
+
+/// The instant at which the billing period that runs has begun.
+async fn month_of(portal: &Portal, org: &Org) -> Timestamp {
+    let now = portal.clock.now();
+    settings(portal, org).await.window(limits::Window::Month, now).start
+}
+
+#[actix_web::test]
+async fn r_dir_04_beside_a_limit_stands_what_the_limit_counts() {
+    let (portal, org, ann, ben) = start().await;
+    limits_of(&org, &ann, &ben, ("100", "90"), "hard").await;
+    let before = month_of(&portal, &org).await.minus(DAY);
+    report(&portal, &org, &ben, "late", before, 20).await;
+    spend(&portal, &org, &ben, "1", 40).await;
+    let row = ann.get(&org.path("/members")).await.page(200).row("Ben");
+    row.assert_cell("Limit", "60 used, 60%");
+    row.assert_cell("Status", "Inactive");
+    let page = ben.get(&org.path("/usage/mine")).await.page(200);
+    let limits = page.all("#limits .stats > div");
+    assert!(
+        limits.iter().any(|one| one.contains("60 credits of 100 credits used")),
+        "{limits:?}"
+    );
+    let used = page.first("#figures > .stats > div");
+    assert!(
+        used.contains("Used this month 40 credits") && used.contains("The monthly limit counts 60 credits"),
+        "{used}"
+    );
+    // Where the organization has a limit the figure is the limit's, and the page says what happened.
+    let fields = [
+        ("monthly_mode", "amount"),
+        ("monthly", "200"),
+        ("daily_mode", "inherit"),
+        ("enforcement", "hard"),
+        ("version", "0"),
+    ];
+    let path = org.path("/limits/pool");
+    ann.post(&path, &fields).await.redirects_to(&org.path("/limits"));
+    let used = ann.get(&org.path("/usage")).await.page(200).first(".stats > div");
+    assert!(
+        used.contains("60 credits 30% of 200 credits") && used.contains("By when it happened: 40 credits"),
+        "{used}"
+    );
+    // Without a limit, and with nothing late, nothing is explained.
+    spend(&portal, &org, &ann, "2", 5).await;
+    let row = ann.get(&org.path("/members")).await.page(200).row("Ann");
+    row.assert_cell("Limit", "5 used this month");
+    let page = ann.get(&org.path("/usage/mine")).await.page(200);
+    page.assert_silent("by when it was reported");
+}
+
+#[actix_web::test]
+async fn r_dir_04_who_is_over_a_limit_is_seen_in_the_table() {
+    let (portal, org, ann, ben) = start().await;
+    let seen = async |who: &str| ann.get(&org.path("/members")).await.page(200).row(who);
+    limits_of(&org, &ann, &ben, ("100", "60"), "hard").await;
+    spend(&portal, &org, &ben, "1", 59).await;
+    seen("Ben").await.assert_cell("Status", "Inactive");
+    spend(&portal, &org, &ben, "2", 1).await;
+    let row = seen("Ben").await;
+    assert_eq!(row.cell("Status"), "Over limit daily limit used up");
+    assert_eq!(
+        row.cell("Limit"),
+        "60 used, 60% 60 credits used, 60% this month Day: 60 of 60 100 a month, 60 a day own limit",
+        "the limit that refuses, and that of the month"
+    );
+    let path = org.path(&format!("/members/{}", ben.id()));
+    let head = ann.get(&path).await.page(200).first(".page-head p");
+    assert!(head.contains("Over limit daily limit used up"), "{head}");
+    // A limit that only warns refuses nobody.
+    limits_of(&org, &ann, &ben, ("100", "60"), "soft").await;
+    seen("Ben").await.assert_cell("Status", "Inactive");
+    // The month is what the cell shows already.
+    limits_of(&org, &ann, &ben, ("60", "60"), "hard").await;
+    let row = seen("Ben").await;
+    assert_eq!(row.cell("Status"), "Over limit monthly limit used up");
+    assert!(!row.cell("Limit").contains("Month:"), "{}", row.cell("Limit"));
+    // Whoever sees nobody's limits sees their own alone.
+    let cleo = portal.member(&org, Role::Member, "cleo").await;
+    let page = cleo.get(&org.path("/members")).await.page(200);
+    page.row("Ben").assert_cell("Status", "Inactive");
+    // A state that says more stays.
+    let path = org.path(&format!("/members/{}/suspension", ben.id()));
+    let ended = ann.post(&path, &[("reason", "Away")]).await;
+    assert!(matches!(ended.status, 200 | 303), "{}", ended.body);
+    seen("Ben").await.assert_cell("Status", "Deactivated");
+    // Weeks and all time are windows too, where somebody has such a limit.
+    let finn = portal.member(&org, Role::Member, "finn").await;
+    for (period, n) in [(2, 900_001), (4, 900_002)] {
+        raw(&portal.app.db, &format!(
+            "insert into limit_policies (id, org_id, scope, scope_id, period, amount, action, priority, valid_from, note, set_by, set_at) values ({}, {}, 5, {}, {period}, 7000000, 1, 0, 0, '', 'Ann', 0)",
+            org.id.row(n), org.id.raw(), finn.member.expect("a member").raw()
+        )).await;
+    }
+    spend(&portal, &org, &finn, "3", 7).await;
+    let row = seen("Finn").await;
+    assert_eq!(row.cell("Status"), "Over limit total limit used up");
+    assert!(row.cell("Limit").contains("In all: 7 of 7"), "{}", row.cell("Limit"));
+    raw(&portal.app.db, "delete from limit_policies where period = 4").await;
+    let row = seen("Finn").await;
+    assert_eq!(row.cell("Status"), "Over limit weekly limit used up");
+    assert!(row.cell("Limit").contains("Week: 7 of 7"), "{}", row.cell("Limit"));
+}
+
+#[actix_web::test]
+async fn r_dir_04_the_table_asks_again_for_what_moves() {
+    let (portal, org, ann, ben) = start().await;
+    limits_of(&org, &ann, &ben, ("100", "60"), "hard").await;
+    let page = ann.get(&org.path("/members")).await.page(200);
+    let asks = page.attribute("[data-live]", "hx-get").expect("what is asked again");
+    assert!(asks.starts_with(&org.path("/members/live?ids=mem_")), "{asks}");
+    assert_eq!(asks.matches("mem_").count(), 2, "{asks}");
+    spend(&portal, &org, &ben, "1", 60).await;
+    let live = ann.htmx_get(&asks).await;
+    assert_eq!(live.status, 200);
+    let (state, limit) = (format!("#s-{}", ben.id()), format!("#u-{}", ben.id()));
+    for target in [&state, &limit] {
+        assert!(live.body.contains(&format!("hx-target=\"{target}\"")), "{}", live.body);
+        assert_eq!(page.count(target), 1, "it has a place on the page");
+    }
+    assert!(live.body.contains("daily limit used up") && live.body.contains("Day: 60 of 60"));
+    assert!(
+        !live.body.contains("checkbox") && !live.body.contains("Ben"),
+        "{}",
+        live.body
+    );
+    // Without the script there is the page; other organizations, and what is no id, are nobody.
+    ann.get(&asks).await.redirects_to(&org.path("/members"));
+    let other = portal.org("Zyzzyva Works").await;
+    let zoe = portal.member(&other, Role::Administrator, "zoe").await;
+    let asks = org.path(&format!("/members/live?ids={},mem_x,", zoe.id()));
+    let live = ann.htmx_get(&asks).await;
+    assert_eq!((live.status, live.body.contains("mem_")), (200, false), "{}", live.body);
+    // Whoever sees nobody's limits asks for their own alone, and is told no other.
+    let cleo = portal.member(&org, Role::Member, "cleo").await;
+    let page = cleo.get(&org.path("/members")).await.page(200);
+    let asks = page.attribute("[data-live]", "hx-get").expect("one's own");
+    assert_eq!(asks.matches("mem_").count(), 1, "{asks}");
+    let live = cleo
+        .htmx_get(&org.path(&format!("/members/live?ids={}", ben.id())))
+        .await;
+    assert_eq!((live.status, live.body.contains("mem_")), (200, false), "{}", live.body);
+}
+
+#[actix_web::test]
+async fn r_grp_09_the_spend_of_a_group_is_asked_for_by_itself() {
+    let t = teams().await;
+    let page = t.ben.get(&t.red("")).await.page(200);
+    let asks = page.attribute("#spend", "hx-get").expect("what is asked again");
+    spend(&t.portal, &t.org, &t.cleo, "1", 6).await;
+    let card = t.ben.htmx_get(&asks).await.page(200);
+    assert_eq!(card.first("#spend .figure"), "6 credits");
+    assert_eq!(card.count("main") + card.count("#results"), 0, "the card alone");
+    // Who does not see it on the page does not see it by itself.
+    assert_eq!(t.cleo.get(&t.red("")).await.page(200).count("#spend"), 0);
+    assert_eq!(t.cleo.htmx_get(&asks).await.status, 404);
+    // Beside the group's limit stands what the limit counts.
+    let before = month_of(&t.portal, &t.org).await.minus(DAY);
+    report(&t.portal, &t.org, &t.cleo, "late", before, 4).await;
+    let red = t.red.to_string();
+    let fields = [
+        ("group", red.as_str()),
+        ("monthly_mode", "inherit"),
+        ("daily_mode", "inherit"),
+        ("enforcement", "hard"),
+        ("pool_monthly_mode", "amount"),
+        ("pool_monthly", "40"),
+        ("pool_daily_mode", "inherit"),
+        ("pool_enforcement", "hard"),
+        ("version", "0"),
+    ];
+    let path = t.org.path("/limits/groups");
+    t.ann.post(&path, &fields).await.redirects_to(&path);
+    let card = t.ben.htmx_get(&asks).await.page(200);
+    assert_eq!(card.first("#spend .figure"), "10 credits");
+    card.assert_says("By when it happened: 6 credits.");
+}
+
 /// A group of a kind with some members, through the verbs.
 async fn group(portal: &Portal, org: &Org, name: &str, kind: Kind, members: &[&Someone]) -> GroupId {
     let mut tx = portal.app.db.write().await.expect("a transaction");
@@ -472,6 +677,63 @@ async fn r_grp_09_the_spend_of_a_group_is_for_its_lead_and_those_who_read_usage(
     t.ben.post(&t.red("/cards"), &show).await.redirects_to(&t.red(""));
     let cards = t.ben.get(&t.red("")).await.page(200).all(".cards > section h2");
     assert_eq!(cards[..2], ["Spend", "Members"], "{cards:?}");
+}
+
+#[actix_web::test]
+async fn a_lead_reads_what_a_member_of_the_own_group_has_used() {
+    let t = teams().await;
+    spend(&t.portal, &t.org, &t.finn, "1", 25).await;
+    limits_of(&t.org, &t.ann, &t.finn, ("100", "60"), "hard").await;
+    // The way to it stands in the table of the group's people.
+    let page = t.ben.get(&t.red("")).await.page(200);
+    let links = page.attributes(&format!("#m-{} .menu a", t.finn.id()), "href");
+    let path = t.red(&format!("/members/{}/usage", t.finn.id()));
+    assert!(links.contains(&path), "{links:?}");
+    let page = t.ben.get(&path).await.page(200);
+    page.assert_heading("Usage of Finn");
+    page.assert_says("75 credits left");
+    assert_eq!(
+        page.count("a[download]") + page.count("form[method=post][action*=limit]"),
+        0
+    );
+    assert_eq!(page.count("#request-more"), 0);
+    // That one group's members alone, and nothing more of them.
+    let closed = [
+        (t.red(&format!("/members/{}/usage", t.ann.id())), 404),
+        (
+            t.org.path(&format!("/groups/{}/members/{}/usage", t.blue, t.finn.id())),
+            403,
+        ),
+        (t.org.path(&format!("/members/{}/usage", t.finn.id())), 403),
+        (t.org.path(&format!("/members/{}/usage/export.csv", t.finn.id())), 403),
+        (format!("{path}/export.csv"), 404),
+        (t.org.path("/usage"), 403),
+    ];
+    for (path, status) in closed {
+        assert_eq!(t.ben.get(&path).await.status, status, "{path}");
+    }
+    // Members who do not lead do not read it, and a Viewer is led to the page of those who read everybody's.
+    assert_eq!(t.cleo.get(&path).await.status, 403);
+    let page = t.cleo.get(&t.red("")).await.page(200);
+    let links = page.attributes(&format!("#m-{} .menu a", t.finn.id()), "href");
+    assert!(links.iter().all(|link| !link.contains("/usage")), "{links:?}");
+    let page = t.dan.get(&t.red("")).await.page(200);
+    let links = page.attributes(&format!("#m-{} .menu a", t.finn.id()), "href");
+    assert!(
+        links.contains(&t.org.path(&format!("/members/{}/usage", t.finn.id()))),
+        "{links:?}"
+    );
+    // Who has left the group is gone for its lead, and who leads it no longer reads nothing.
+    let removal = t.red(&format!("/members/{}/removal", t.finn.id()));
+    t.ann.post(&removal, &[]).await.redirects_to(&t.red(""));
+    assert_eq!(t.ben.get(&path).await.status, 404);
+    let of_cleo = t.red(&format!("/members/{}/usage", t.cleo.id()));
+    assert_eq!(t.ben.get(&of_cleo).await.status, 200);
+    let lead = t.red(&format!("/members/{}/lead", t.cleo.id()));
+    t.ann.post(&lead, &[]).await.redirects_to(&t.red(""));
+    let end = t.red(&format!("/members/{}/lead/end", t.ben.id()));
+    t.ann.post(&end, &[]).await.redirects_to(&t.red(""));
+    assert_eq!(t.ben.get(&of_cleo).await.status, 403);
 }
 
 #[actix_web::test]

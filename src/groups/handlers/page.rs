@@ -43,6 +43,15 @@ pub async fn show(
     let (org, id) = (by.org().id, by.group());
     let profile = group::profile(&mut db, org, id).await?;
     let shown = Cards::parse(&profile.cards).shown();
+    let sees_spend = by.manages() || by.leads() || by.can().may(Permission::UsageRead);
+    let sees_spend = sees_spend && shown.contains(&Card::Spend);
+    if ctx.hx.on && asked.0.card == Card::Spend.key() {
+        if !sees_spend {
+            return Err(Error::NotFound);
+        }
+        let spend = usage::of_group(&mut db, by.can(), id, now).await?;
+        return respond::page(&usage::views::SpendCard { spend });
+    }
     let people = if shown.contains(&Card::Members) {
         Some(people_of(&app, &by, &profile, &asked.0).await?)
     } else {
@@ -73,7 +82,7 @@ pub async fn show(
             true => Some(limits::group_panel(&mut db, by.can(), id, &profile.name).await?),
             false => None,
         },
-        spend: match (cares || by.can().may(Permission::UsageRead)) && shown.contains(&Card::Spend) {
+        spend: match sees_spend {
             true => Some(usage::of_group(&mut db, by.can(), id, now).await?),
             false => None,
         },

@@ -2,11 +2,11 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Data, Path},
+    web::{Data, Path, Query},
 };
 
 use super::super::{
-    forms::{AnswerForm, AskForm, RequestPath, WithdrawForm, last_day},
+    forms::{AnswerForm, AskFor, AskForm, RequestPath, WithdrawForm, last_day},
     policy, request,
     settings::{self, Settings},
     views::{Ask, Decision, Panel, RequestRow, day_words, sign, unit_words},
@@ -31,9 +31,13 @@ use crate::{
     },
 };
 
-/// One's own limits, what one has asked for, and the form that asks for more.
-pub async fn new(app: Data<App>, by: Can<LimitRequest>, ctx: Ctx) -> Result<HttpResponse> {
-    respond::page(&ask_page(&app, &by, &ctx, &AskForm::default(), FieldErrors::default()).await?)
+/// One's own limits, what one has asked for, and the form that asks for more; whoever was refused comes with the window that refused.
+pub async fn new(app: Data<App>, by: Can<LimitRequest>, ctx: Ctx, asked: Query<AskFor>) -> Result<HttpResponse> {
+    let form = AskForm {
+        window: asked.into_inner().window,
+        ..AskForm::default()
+    };
+    respond::page(&ask_page(&app, &by, &ctx, &form, FieldErrors::default()).await?)
 }
 
 /// Asks for more.

@@ -2,14 +2,14 @@
 import { expect, steps, test } from "../lib/test.mjs";
 
 // A platform's account reports that somebody has used something, with a key that the administrator makes beside the open page.
-async function report(me, portal, base, subject) {
+async function report(me, portal, base, subject, name = "live meter") {
   const csrf = await me.page.locator('input[name="csrf"]').first().getAttribute("value");
   const send = (path, form) => me.page.request.post(portal.url + base + path, { form: { csrf, ...form }, headers: { origin: portal.url }, maxRedirects: 0 });
-  const account = await send("/keys/services", { name: "live meter" });
+  const account = await send("/keys/services", { name });
   const owner = `service:${account.headers().location.split("/").pop()}`;
-  const made = await send("/keys", { name: "live meter", owner, expiry: "90", scope: "usage.write" });
+  const made = await send("/keys", { name, owner, expiry: "90", scope: "usage.write" });
   const [key] = /mst_s_\w+/.exec(await made.text());
-  const event = { specversion: "1.0", type: "chat.turn", source: "live", id: "1", subject, data: { credits: "3" } };
+  const event = { specversion: "1.0", type: "chat.turn", source: name, id: "1", subject, data: { credits: "3" } };
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/cloudevents+json" };
   const told = await fetch(`${portal.url}/api/v1/events`, { method: "POST", headers, body: JSON.stringify(event) });
   expect(told.status).toBe(204);
@@ -26,6 +26,25 @@ test("an administrator sees what was used, by day, group and member, and finds o
     const row = steps.member(me, "Wei-Lin Chen");
     await expect(row).toContainText(/[\d.]+ used, \d+%/);
     await expect(row.getByRole("meter")).toBeVisible();
+  });
+
+  await test.step("What is used meanwhile appears in the row, and what was ticked and opened stays", async () => {
+    if (!javaScriptEnabled) return; // without it, one loads the page again
+    const row = steps.member(me, "Wei-Lin Chen");
+    const spend = row.locator(".c-limit");
+    const before = await spend.textContent();
+    await row.getByRole("checkbox").check();
+    const other = steps.member(me, "Camille Laurent");
+    await me.hands.activate(other.getByRole("button", { name: "Actions for Camille Laurent" }));
+    const menu = other.locator(".menu");
+    await expect(menu).toBeVisible();
+    const slug = new URL(me.page.url()).pathname.split("/")[2];
+    await report(me, portal, `/o/${slug}`, accounts.with("Developer").email, "row meter");
+    await expect(spend).not.toHaveText(before, { timeout: 20_000 });
+    await expect(row.getByRole("checkbox")).toBeChecked();
+    await expect(menu).toBeVisible();
+    await me.page.keyboard.press("Escape");
+    await row.getByRole("checkbox").uncheck();
   });
 
   await test.step("The Usage tab", async () => {
