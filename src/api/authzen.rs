@@ -268,7 +268,11 @@ async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Valu
     let Some(who) = named.find(app, machine).await? else {
         return Ok(refusal(&Denial::stranger(), machine));
     };
-    Ok(match need.check(app, &who, text(action, "name")).await? {
+    let verdict = need.check(app, &who, text(action, "name")).await?;
+    if verdict.is_allowed() {
+        app.gate.note_authorized(&who, need.ip);
+    }
+    Ok(match verdict {
         verdict if verdict.is_by_wallet() => json!({ "decision": true, "context": { "charged": "wallet" } }),
         Verdict::Allow { .. } => json!({ "decision": true }),
         Verdict::Deny(denial) => refusal(&denial, machine),

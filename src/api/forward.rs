@@ -20,10 +20,11 @@ use super::{
     problem::{Fault, rate_limit},
 };
 use crate::{
-    access::Person,
+    access::{Person, Role},
     app::App,
     error::Error,
     gate::{Ask, Denial, Granted, Holder, Verdict, Who, list},
+    ids::RoleId,
     metering::{Hold, ReservationId},
     web::request::Trace,
 };
@@ -75,21 +76,21 @@ pub struct Options {
 enum Asker {
     /// Whoever holds a key.
     Key(Arc<Holder>),
-    /// Somebody who has signed in to the portal.
-    Person(Box<Visitor>),
+    /// Somebody who has signed in to the portal, with their custom roles.
+    Person(Box<Visitor>, Vec<RoleId>),
 }
 
 impl Asker {
     fn who(&self) -> Who {
         match self {
             Self::Key(holder) => holder.who(),
-            Self::Person(visitor) => visitor.who(),
+            Self::Person(visitor, _) => visitor.who(),
         }
     }
     fn slug(&self) -> &str {
         match self {
             Self::Key(holder) => &holder.bearer.slug,
-            Self::Person(visitor) => &visitor.org.slug,
+            Self::Person(visitor, _) => &visitor.org.slug,
         }
     }
     /// What the headers of [`IDENTITY`] say of them.
@@ -104,18 +105,18 @@ impl Asker {
                     &names.principal,
                     owner.map_or("", |owner| &owner.email),
                     &names.groups,
-                    owner.map_or("", |owner| owner.role.key()),
+                    &names.roles,
                     &names.key,
                     &names.features,
                     &reservation,
                 ]
             }
-            Self::Person(visitor) => [
+            Self::Person(visitor, custom) => [
                 &visitor.org.slug,
                 &visitor.member.to_string(),
                 &visitor.email,
                 &list(visitor.groups.iter()),
-                visitor.role.map_or("", |role| role.key()),
+                &roles(visitor.role, custom),
                 "",
                 "",
                 &reservation,
@@ -124,6 +125,12 @@ impl Asker {
         // What no header can carry is not said; nothing here holds such characters.
         values.map(|value| HeaderValue::from_str(value).unwrap_or(EMPTY))
     }
+}
+
+/// The role of a member and the ids of their custom roles, as `X-Muster-Roles` has them.
+fn roles(role: Option<Role>, custom: &[RoleId]) -> String {
+    let role = role.map(|role| role.key().to_owned());
+    list(role.into_iter().chain(custom.iter().map(ToString::to_string)))
 }
 
 /// What a proxy is told.
@@ -163,7 +170,10 @@ async fn asker_of(app: &App, req: &HttpRequest, org: Option<&str>) -> Result<Ask
     }
     // Whoever is no member reads the same of an organization that is there and of one that is not.
     match Visitor::find(app, req, slug).await? {
-        Some(visitor) => Ok(Asker::Person(Box::new(visitor))),
+        Some(visitor) => {
+            let custom = app.gate.roles_of(visitor.org.id, visitor.member).await?;
+            Ok(Asker::Person(Box::new(visitor), custom))
+        }
         None => Err(denied(app, Box::new(Denial::stranger()), None, slug)),
     }
 }
@@ -208,9 +218,7 @@ async fn ask(
             Err(denied(app, denial, caller.as_deref(), asker.slug()))
         }
         allowed @ Verdict::Allow { .. } => {
-            if let Asker::Key(holder) = asker {
-                app.gate.note(holder, ip);
-            }
+            app.gate.note_authorized(&who, ip);
             *held = granted.done;
             Ok(allowed)
         }
@@ -262,10 +270,12 @@ async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people
         (Fault::Credential { presented: false }, None) if person::looks(req) => {
             nameless(person::to_sign_in(app), &told)
         }
-        (Fault::Denied(..), Some(Asker::Person(visitor))) => match person::page(app, req, visitor, fault, made).await {
-            Ok(page) => page,
-            Err(error) => nameless(Fault::from(error).error_response(), &told),
-        },
+        (Fault::Denied(..), Some(Asker::Person(visitor, _))) => {
+            match person::page(app, req, visitor, fault, made).await {
+                Ok(page) => page,
+                Err(error) => nameless(Fault::from(error).error_response(), &told),
+            }
+        }
         _ => made,
     }
 }

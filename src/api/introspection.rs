@@ -52,12 +52,7 @@ pub async fn create(app: Data<App>, machine: Machine, asked: Form<Asked>) -> Res
         ),
         Principal::Group(group) => (group.to_string(), None),
     };
-    let groups: Vec<String> = bearer
-        .groups
-        .iter()
-        .chain(&bearer.group)
-        .map(ToString::to_string)
-        .collect();
+    let groups: Vec<String> = holder.groups.iter().map(ToString::to_string).collect();
     let mut answer = json!({
         "active": true,
         "sub": sub,

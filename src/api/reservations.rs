@@ -87,6 +87,7 @@ pub async fn create(
     let caller = app.gate.caller(&who).await?;
     match (granted.verdict, granted.done) {
         (Verdict::Allow { limits, over, pays }, Some(held)) => {
+            app.gate.note_authorized(&who, ask.ip);
             let zone = machine.caller.plan.org.settings.zone();
             let status = if held.is_repeated {
                 StatusCode::OK

@@ -120,6 +120,8 @@ pub struct StepUp {
 pub struct Caller {
     /// How the membership stands and what it permits; none for a service account.
     pub standing: Option<Standing>,
+    /// Whether they are a member without a private context, which the first authorized call provisions (C-14).
+    pub lacks_context: bool,
     /// Whether the organization is archived, where nothing is authorized.
     pub is_archived: bool,
     /// The key.

@@ -23,10 +23,11 @@ use crate::{
     clock::Timestamp,
     db::{self, Db, Generation},
     error::{Error, Result},
-    ids::{GroupId, KeyId, MemberId, OrgId},
+    ids::{GroupId, KeyId, MemberId, OrgId, RoleId},
     metering::{
         Account, Answer, Engine, Figure, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settlement, Usage,
     },
+    roles,
 };
 
 const SHARDS: usize = 16;
@@ -162,8 +163,14 @@ impl Gate {
     pub async fn groups_of(&self, org: OrgId, member: MemberId) -> Result<Vec<GroupId>> {
         let now = self.0.engine.now();
         let all = store::list_belongings(&mut self.0.db.read(), org, member).await?;
-        let live = all.into_iter().filter(|one| one.expires_at.is_none_or(|end| end > now));
+        let live = all.into_iter().filter(|one| one.is_live(now));
         Ok(live.map(|one| one.group_id).collect())
+    }
+
+    /// The custom roles of a member, by id.
+    pub async fn roles_of(&self, org: OrgId, member: MemberId) -> Result<Vec<RoleId>> {
+        let held = roles::held_by(&mut self.0.db.read(), org, member).await?;
+        Ok(held.into_iter().map(|role| role.id).collect())
     }
 
     /// Notes that somebody has spent something, for alerts.
@@ -201,14 +208,42 @@ impl Gate {
         locked(&self.0.spenders).extend(spenders);
     }
 
-    /// Notes that a key was used.
+    /// Notes that a key was used by whoever holds it.
     pub fn note(&self, holder: &Holder, ip: Option<IpAddr>) {
-        self.0.uses.note(holder, self.0.engine.now(), ip);
+        let (now, bearer) = (self.0.engine.now(), &holder.bearer);
+        self.0.uses.note_key(bearer.key, now, ip);
+        if let Some(owner) = bearer.owner.as_ref().filter(|owner| owner.context_at.is_none()) {
+            self.0.uses.note_first(bearer.org, owner.member);
+        }
+    }
+
+    /// Notes that something was authorized for somebody, whoever asked: their key was used, and a member's first call provisions the
+    /// private context (C-14). What is kept of the caller says whether it is there, so nothing is asked of the database.
+    pub fn note_authorized(&self, who: &Who, ip: Option<IpAddr>) {
+        self.note_authorized_at(who, ip, self.0.engine.now());
+    }
+
+    /// The same of something that is told later than it happened.
+    pub fn note_authorized_at(&self, who: &Who, ip: Option<IpAddr>, at: Timestamp) {
+        if let Some(key) = &who.key {
+            self.0.uses.note_key(KeyId::from_raw(key.id), at, ip);
+        }
+        let Principal::Member(member) = who.principal else {
+            return;
+        };
+        let name = name(who);
+        let lacks_context = self
+            .shard(&name)
+            .get(&name)
+            .is_some_and(|kept| kept.caller.lacks_context);
+        if lacks_context {
+            self.0.uses.note_first(who.org, member);
+        }
     }
 
     /// Writes down which keys were used since the last time.
     pub async fn save_uses(&self, by: &Actor) -> Result<()> {
-        self.0.uses.save(&self.0.db, by).await
+        self.0.uses.save(&self.0.db, by, self.0.engine.now()).await
     }
 
     /// Steps 1 to 9 alone: who may come in at all; how much is left is not asked.

@@ -411,7 +411,7 @@ sql! {
          from api_keys k join orgs o on o.id = k.org_id left join members m on m.id = k.member_id left join users u on u.id = m.user_id left join service_accounts s on s.id = k.service_id
          where (k.hash = $1 and (k.next_until is null or k.next_until > $2)) or k.next_hash = $1";
     TOUCH: (OrgId, KeyId, Timestamp, String) => () =
-        "update api_keys set last_used_at = $3, last_used_ip = $4 where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
+        "update api_keys set last_used_at = $3, last_used_ip = coalesce(nullif($4, ''), last_used_ip) where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
     HASH: (OrgId, KeyId) => (Vec<u8>,) = "select coalesce(next_hash, hash) from api_keys where org_id = $1 and id = $2";
     KEYS_EXIST: (OrgId) => (bool,) = "select exists (select 1 from api_keys where org_id = $1)";
 }

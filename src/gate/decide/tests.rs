@@ -61,6 +61,7 @@ fn caller() -> Caller {
         owner_acts: true,
     };
     Caller {
+        lacks_context: false,
         standing: Some(Standing {
             membership: Some(Membership {
                 role: Role::Developer,
