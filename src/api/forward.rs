@@ -9,9 +9,8 @@ use actix_web::{
         StatusCode,
         header::{HeaderName, HeaderValue},
     },
-    web::{Data, Path, Query},
+    web::{Data, Path},
 };
-use serde::Deserialize;
 
 use super::{
     Credits,
@@ -59,10 +58,12 @@ const EMPTY: HeaderValue = HeaderValue::from_static("");
 const PERMISSION: &str = "api.call";
 /// How long a reservation of a proxy lasts when nothing is said, in seconds.
 const TTL: u64 = 300;
+/// How long one lasts at most, in seconds.
+const LONGEST: u64 = 86_400;
 
 /// What the proxy's configuration asks for; it is part of the address that the proxy is given, never of the client's request.
-#[derive(Debug, Default, Deserialize)]
-pub struct Options {
+#[derive(Debug, Default)]
+struct Options {
     /// The organization whose members may come with the session of their browser; without it a key is needed.
     org: Option<String>,
     permission: Option<String>,
@@ -70,6 +71,58 @@ pub struct Options {
     cost: Option<Credits>,
     reserve: Option<Credits>,
     ttl_s: Option<u64>,
+}
+
+impl Options {
+    /// Reads the query of the proxy's address. Whatever cannot be read is refused by its name: what a configuration means to ask for
+    /// and does not must not let anybody through.
+    fn read(query: &str) -> Result<Self, Error> {
+        let mut options = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let value = value.as_ref();
+            match name.as_ref() {
+                "org" => once("org", &mut options.org, value.to_owned())?,
+                "permission" => once("permission", &mut options.permission, value.to_owned())?,
+                "feature" => once("feature", &mut options.feature, value.to_owned())?,
+                "cost" => once("cost", &mut options.cost, credits("cost", value)?)?,
+                "reserve" => once("reserve", &mut options.reserve, credits("reserve", value)?)?,
+                "ttl_s" => {
+                    let seconds = value.parse().ok().filter(|seconds| (1..=LONGEST).contains(seconds));
+                    let seconds = seconds.ok_or_else(|| {
+                        Error::invalid(
+                            "ttl_s",
+                            "The option ttl_s of the proxy’s address is no whole number of seconds from 1 to 86400. Give one, such as ttl_s=60.",
+                        )
+                    })?;
+                    once("ttl_s", &mut options.ttl_s, seconds)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn once<T>(name: &'static str, place: &mut Option<T>, value: T) -> Result<(), Error> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid(
+            name,
+            format!("The option {name} stands twice in the proxy’s address. Give it once."),
+        )),
+    }
+}
+
+fn credits(name: &'static str, value: &str) -> Result<Credits, Error> {
+    let amount = value.parse().ok().filter(|amount: &Credits| amount.micros() >= 0);
+    amount.ok_or_else(|| {
+        Error::invalid(
+            name,
+            format!(
+                "The option {name} of the proxy’s address is no amount. Give credits as a decimal, such as {name}=0.5."
+            ),
+        )
+    })
 }
 
 /// Who asks.
@@ -150,8 +203,15 @@ impl Told {
     }
 }
 
-async fn decide(app: &App, req: &HttpRequest, options: Options) -> Told {
+async fn decide(app: &App, req: &HttpRequest, options: Result<Options, Error>) -> Told {
     let (mut asker, mut held) = (None, None);
+    let options = match options {
+        Ok(options) => options,
+        Err(error) => {
+            let outcome = Err(error.into());
+            return Told { outcome, asker, held };
+        }
+    };
     let outcome = ask(app, req, options, (&mut asker, &mut held)).await;
     Told { outcome, asker, held }
 }
@@ -190,7 +250,7 @@ async fn ask(
     let hold = options.reserve.map(|amount| Hold {
         amount: amount.micros(),
         ttl: std::time::Duration::from_secs(options.ttl_s.unwrap_or(TTL)),
-        idempotency_key: None,
+        ..Hold::default()
     });
     let ask = Ask {
         permission: Some(options.permission.unwrap_or_else(|| PERMISSION.to_owned())),
@@ -281,9 +341,9 @@ async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people
 }
 
 /// For Caddy and Traefik, which hand a refusal to the client as it is.
-pub async fn forward(app: Data<App>, req: HttpRequest, options: Query<Options>) -> HttpResponse {
-    let options = options.into_inner();
-    let is_for_people = options.org.is_some();
+pub async fn forward(app: Data<App>, req: HttpRequest) -> HttpResponse {
+    let options = Options::read(req.query_string());
+    let is_for_people = options.as_ref().is_ok_and(|options| options.org.is_some());
     let told = decide(&app, &req, options).await;
     answer_in_words(&app, &req, told, is_for_people).await
 }
@@ -294,13 +354,13 @@ pub async fn envoy(app: Data<App>, req: HttpRequest, parts: Path<(String, String
         permission: Some(parts.into_inner().0),
         ..Options::default()
     };
-    answer(&app, &decide(&app, &req, options).await)
+    answer(&app, &decide(&app, &req, Ok(options)).await)
 }
 
 /// For nginx, whose `auth_request` relays 401 and 403 alone and makes 500 of a 429 (nginx#941): the real status travels in a header, from
 /// which the shipped configuration makes it again.
-pub async fn nginx(app: Data<App>, req: HttpRequest, options: Query<Options>) -> HttpResponse {
-    let told = decide(&app, &req, options.into_inner()).await;
+pub async fn nginx(app: Data<App>, req: HttpRequest) -> HttpResponse {
+    let told = decide(&app, &req, Options::read(req.query_string())).await;
     let (status, retry, reason) = match &told.outcome {
         Ok(_) => (200, None, ""),
         Err(fault) => {
@@ -308,6 +368,7 @@ pub async fn nginx(app: Data<App>, req: HttpRequest, options: Query<Options>) ->
                 Fault::Denied(denial, _) => denial.reason.key(),
                 Fault::Credential { .. } => "credential-invalid",
                 Fault::Scope(_) => "permission-denied",
+                Fault::Unknown(_) | Fault::Media { .. } => "error",
                 Fault::Error(Error::Busy) => "busy",
                 Fault::Error(_) => "error",
             };

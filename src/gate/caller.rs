@@ -136,8 +136,10 @@ pub struct Caller {
     pub plan: Plan,
     /// The allocated credit pool of a member without a monthly limit, by which it would give credits.
     pub unlimited_in: Option<String>,
-    /// Whom to ask about limits.
+    /// Whom to ask: the organization's administrators.
     pub contact: Vec<String>,
+    /// Whom to ask about what no administrator can do; may be empty.
+    pub support: String,
     /// The instant at which any of this changes by itself.
     pub changes_at: Timestamp,
 }

@@ -25,7 +25,8 @@ use crate::{
     error::{Error, Result},
     ids::{GroupId, KeyId, MemberId, OrgId, RoleId},
     metering::{
-        Account, Answer, Engine, Figure, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settlement, Usage,
+        Account, Answer, Engine, Figure, GONE, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settled,
+        Settlement, Usage,
     },
     roles,
 };
@@ -76,6 +77,24 @@ struct Inner {
     spenders: Mutex<HashSet<(OrgId, MemberId)>>,
     allowed: AtomicU64,
     refused: [AtomicU64; Reason::KEYS.len()],
+}
+
+/// Whom a settlement charges: somebody who was named, or whoever the reservation is known to be for.
+#[derive(Debug, Clone)]
+pub enum Charged {
+    /// Somebody who was named.
+    Who(Who),
+    /// Whoever the reservation is for.
+    Account(Account),
+}
+
+impl Charged {
+    fn org(&self) -> OrgId {
+        match self {
+            Self::Who(who) => who.org,
+            Self::Account(account) => account.org,
+        }
+    }
 }
 
 /// Decides who may do what at which cost; cheap to clone.
@@ -303,18 +322,45 @@ impl Gate {
 
     /// Books what was really used of a reservation. Whoever held it may settle it whatever has become of them since: it was spent.
     pub async fn settle(&self, who: &Who, id: ReservationId, settlement: &Settlement) -> Result<Outcome> {
+        let settled = self.settle_for(&Charged::Who(who.clone()), id, settlement).await?;
+        Ok(settled.outcome)
+    }
+
+    /// The same for whoever is charged, with what was used beyond the reservation.
+    pub async fn settle_for(&self, charged: &Charged, id: ReservationId, settlement: &Settlement) -> Result<Settled> {
         for _ in 0..TRIES {
-            let org = self.org(who.org).await?;
-            let account = match self.caller(who).await? {
-                Some(caller) => caller.plan.account,
-                None => who.account(),
+            let org = self.org(charged.org()).await?;
+            let account = match charged {
+                Charged::Who(who) => match self.caller(who).await? {
+                    Some(caller) => caller.plan.account,
+                    None => who.account(),
+                },
+                Charged::Account(account) => *account,
             };
-            if let Some(outcome) = self.0.engine.settle(&org, &account, id, settlement).await? {
+            if let Some(settled) = self.0.engine.settle(&org, &account, id, settlement).await? {
                 self.spent(&account);
-                return Ok(outcome);
+                return Ok(settled);
             }
         }
         Err(Error::Busy)
+    }
+
+    /// Whom a reservation charges, for the key that asked for it or holds it itself. Of one that is settled the ledger knows it, so that
+    /// a repetition finds it; of one that is over by its time nobody does.
+    pub async fn charged(&self, org: OrgId, key: i64, id: ReservationId) -> Result<Option<Account>> {
+        match self.0.engine.reservation(org, id) {
+            Some((account, by)) => Ok((by == Some(key) || account.key == Some(key)).then_some(account)),
+            None => self.0.engine.settled(org, id).await,
+        }
+    }
+
+    /// Lets go of a reservation for the key that asked for it or holds it itself.
+    pub fn release_own(&self, org: OrgId, key: i64, id: ReservationId) -> Result<()> {
+        match self.0.engine.reservation(org, id) {
+            Some((account, by)) if by == Some(key) || account.key == Some(key) => self.0.engine.release(&account, id),
+            Some(_) => Err(Error::NotFound),
+            None => Err(Error::Gone(GONE.to_owned())),
+        }
     }
 
     /// Holds so much of a member's wallet for a moment, in which it is taken out by hand; whether it was free. Where wallets do not pay,

@@ -135,6 +135,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         plan,
         unlimited_in,
         contact,
+        support: org.support_contact,
     }))
 }
 

@@ -62,6 +62,7 @@ fn caller() -> Caller {
     };
     Caller {
         lacks_context: false,
+        support: "support@example.org".to_owned(),
         standing: Some(Standing {
             membership: Some(Membership {
                 role: Role::Developer,
