@@ -29,8 +29,7 @@ pub async fn provision(
     let Ok(id) = id.parse::<MemberId>() else {
         return Err(UNKNOWN);
     };
-    let mut tx = app.db.write().await?;
-    let member = match member::find(&mut tx, machine.org(), id).await {
+    let member = match member::find(&mut app.db.read(), machine.org(), id).await {
         Ok(member) => member,
         Err(Error::NotFound) => return Err(UNKNOWN),
         Err(error) => return Err(error.into()),
@@ -44,6 +43,7 @@ pub async fn provision(
         }
         let trace = Trace::of(&req);
         let by = Actor::key(&app.keys, &machine.holder.bearer.name, &trace.ip, &trace.request_id);
+        let mut tx = app.db.write().await?;
         member::establish_contexts(&mut tx, &by, machine.org(), &[id], app.gate.now()).await?;
         tx.commit().await?;
     }

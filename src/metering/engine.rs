@@ -350,7 +350,7 @@ impl Engine {
             let now = self.state.now();
             let open = shard.reservations.get(&id);
             let open_pays = open.map(|found| found.account.pays());
-            let (mut digest, mut more) = (usage.digest(account), 0);
+            let (mut told, mut more) = (None, 0);
             let (account, bucket, booked_at, flags, ends) = match open {
                 Some(found) if !found.account.is_same_caller(account) => return Err(Error::NotFound),
                 Some(found) if found.state == Stand::Settling => {
@@ -360,8 +360,10 @@ impl Engine {
                 }
                 Some(found) => {
                     // What was told is what a repetition tells, which knows nothing of the reservation any more.
-                    digest = usage.digest(&found.account);
                     let origin = &found.origin;
+                    if origin.activity.is_some() || origin.app.is_some() || origin.flow.is_some() {
+                        told = Some(usage.digest(&found.account));
+                    }
                     for (said, known) in [
                         (&mut usage.activity, &origin.activity),
                         (&mut usage.app, &origin.app),
@@ -389,7 +391,7 @@ impl Engine {
             }
             let mut booking = booking(account, usage, booked_at, bucket, occurred, flags);
             booking.reservation = Some(id);
-            booking.digest = digest;
+            booking.digest = told.unwrap_or(booking.digest);
             shard.under_way.insert((org.org, booking.key));
             (send(permit, place(org.org), vec![(seq, booking)]), more)
         };
