@@ -105,6 +105,7 @@ async fn decisions(bench: &Bench, engine: &Engine, org: &Arc<OrgPlan>) {
         amount: 1,
         ttl: Duration::from_secs(60),
         idempotency_key: None,
+        ..Hold::default()
     };
     let mut hot_rate = 0.0;
     for (name, members) in [("hot key", 1), ("spread keys", bench.members)] {

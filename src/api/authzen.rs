@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header::CONTENT_TYPE},
-    web::{Bytes, Data},
+    web::{Bytes, Data, Path},
 };
 use serde_json::{Map, Value, json};
 
@@ -28,15 +28,34 @@ use crate::{
 
 /// The most evaluations of one request.
 const MOST: usize = 1_000;
+/// The longest slug that is answered, in characters.
+const LONGEST_SLUG: usize = 100;
 
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
 
 /// Where everything is (section 9 of the specification).
 pub async fn configuration(app: Data<App>) -> HttpResponse {
+    metadata(&app, "")
+}
+
+/// The same for one organization, by its slug. The key that asks decides which organization answers, so the document is the same whether
+/// there is one of this slug or not, and tells nobody which there are.
+pub async fn configuration_of(app: Data<App>, tenant: Path<String>) -> Result<HttpResponse, Fault> {
+    let is_slug = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if tenant.len() > LONGEST_SLUG || !tenant.bytes().all(is_slug) {
+        return Err(Fault::Unknown(
+            "This is no organization’s address. Append its slug, such as /.well-known/authzen-configuration/acme.",
+        ));
+    }
+    Ok(metadata(&app, &format!("/{tenant}")))
+}
+
+/// The metadata of a decision point; `capabilities` would be an empty list, and what has no elements is left out.
+fn metadata(app: &App, tenant: &str) -> HttpResponse {
     let at = |path: &str| app.settings.link(path);
     HttpResponse::Ok().json(json!({
-        "policy_decision_point": at(""),
+        "policy_decision_point": at(tenant),
         "access_evaluation_endpoint": at("/access/v1/evaluation"),
         "access_evaluations_endpoint": at("/access/v1/evaluations"),
         "search_subject_endpoint": at("/access/v1/search/subject"),
@@ -250,8 +269,10 @@ fn refusal(denial: &Denial, machine: &Machine) -> Value {
         if let Some(limit) = denial.binding() {
             context["policy"] = json!(limit.name);
             context["remaining"] = json!(Credits::from_micros(limit.remaining));
-            context["reset_at"] = json!(limit.reset_at.map(|at| instant(at, zone)));
+            context["reset_at"] = json!(denial.reset_at().map(|at| instant(at, zone)));
         }
+    }
+    if !denial.contact.is_empty() {
         context["contact"] = json!(denial.contact);
     }
     json!({ "decision": false, "context": context })
@@ -268,7 +289,11 @@ async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Valu
     let Some(who) = named.find(app, machine).await? else {
         return Ok(refusal(&Denial::stranger(), machine));
     };
-    Ok(match need.check(app, &who, text(action, "name")).await? {
+    let verdict = need.check(app, &who, text(action, "name")).await?;
+    if verdict.is_allowed() {
+        app.gate.note_authorized(&who, need.ip);
+    }
+    Ok(match verdict {
         verdict if verdict.is_by_wallet() => json!({ "decision": true, "context": { "charged": "wallet" } }),
         Verdict::Allow { .. } => json!({ "decision": true }),
         Verdict::Deny(denial) => refusal(&denial, machine),

@@ -9,9 +9,8 @@ use actix_web::{
         StatusCode,
         header::{HeaderName, HeaderValue},
     },
-    web::{Data, Path, Query},
+    web::{Data, Path},
 };
-use serde::Deserialize;
 
 use super::{
     Credits,
@@ -20,10 +19,11 @@ use super::{
     problem::{Fault, rate_limit},
 };
 use crate::{
-    access::Person,
+    access::{Person, Role},
     app::App,
     error::Error,
     gate::{Ask, Denial, Granted, Holder, Verdict, Who, list},
+    ids::RoleId,
     metering::{Hold, ReservationId},
     web::request::Trace,
 };
@@ -58,10 +58,12 @@ const EMPTY: HeaderValue = HeaderValue::from_static("");
 const PERMISSION: &str = "api.call";
 /// How long a reservation of a proxy lasts when nothing is said, in seconds.
 const TTL: u64 = 300;
+/// How long one lasts at most, in seconds.
+const LONGEST: u64 = 86_400;
 
 /// What the proxy's configuration asks for; it is part of the address that the proxy is given, never of the client's request.
-#[derive(Debug, Default, Deserialize)]
-pub struct Options {
+#[derive(Debug, Default)]
+struct Options {
     /// The organization whose members may come with the session of their browser; without it a key is needed.
     org: Option<String>,
     permission: Option<String>,
@@ -71,25 +73,77 @@ pub struct Options {
     ttl_s: Option<u64>,
 }
 
+impl Options {
+    /// Reads the query of the proxy's address. Whatever cannot be read is refused by its name: what a configuration means to ask for
+    /// and does not must not let anybody through.
+    fn read(query: &str) -> Result<Self, Error> {
+        let mut options = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let value = value.as_ref();
+            match name.as_ref() {
+                "org" => once("org", &mut options.org, value.to_owned())?,
+                "permission" => once("permission", &mut options.permission, value.to_owned())?,
+                "feature" => once("feature", &mut options.feature, value.to_owned())?,
+                "cost" => once("cost", &mut options.cost, credits("cost", value)?)?,
+                "reserve" => once("reserve", &mut options.reserve, credits("reserve", value)?)?,
+                "ttl_s" => {
+                    let seconds = value.parse().ok().filter(|seconds| (1..=LONGEST).contains(seconds));
+                    let seconds = seconds.ok_or_else(|| {
+                        Error::invalid(
+                            "ttl_s",
+                            "The option ttl_s of the proxy’s address is no whole number of seconds from 1 to 86400. Give one, such as ttl_s=60.",
+                        )
+                    })?;
+                    once("ttl_s", &mut options.ttl_s, seconds)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn once<T>(name: &'static str, place: &mut Option<T>, value: T) -> Result<(), Error> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid(
+            name,
+            format!("The option {name} stands twice in the proxy’s address. Give it once."),
+        )),
+    }
+}
+
+fn credits(name: &'static str, value: &str) -> Result<Credits, Error> {
+    let amount = value.parse().ok().filter(|amount: &Credits| amount.micros() >= 0);
+    amount.ok_or_else(|| {
+        Error::invalid(
+            name,
+            format!(
+                "The option {name} of the proxy’s address is no amount. Give credits as a decimal, such as {name}=0.5."
+            ),
+        )
+    })
+}
+
 /// Who asks.
 enum Asker {
     /// Whoever holds a key.
     Key(Arc<Holder>),
-    /// Somebody who has signed in to the portal.
-    Person(Box<Visitor>),
+    /// Somebody who has signed in to the portal, with their custom roles.
+    Person(Box<Visitor>, Vec<RoleId>),
 }
 
 impl Asker {
     fn who(&self) -> Who {
         match self {
             Self::Key(holder) => holder.who(),
-            Self::Person(visitor) => visitor.who(),
+            Self::Person(visitor, _) => visitor.who(),
         }
     }
     fn slug(&self) -> &str {
         match self {
             Self::Key(holder) => &holder.bearer.slug,
-            Self::Person(visitor) => &visitor.org.slug,
+            Self::Person(visitor, _) => &visitor.org.slug,
         }
     }
     /// What the headers of [`IDENTITY`] say of them.
@@ -104,18 +158,18 @@ impl Asker {
                     &names.principal,
                     owner.map_or("", |owner| &owner.email),
                     &names.groups,
-                    owner.map_or("", |owner| owner.role.key()),
+                    &names.roles,
                     &names.key,
                     &names.features,
                     &reservation,
                 ]
             }
-            Self::Person(visitor) => [
+            Self::Person(visitor, custom) => [
                 &visitor.org.slug,
                 &visitor.member.to_string(),
                 &visitor.email,
                 &list(visitor.groups.iter()),
-                visitor.role.map_or("", |role| role.key()),
+                &roles(visitor.role, custom),
                 "",
                 "",
                 &reservation,
@@ -124,6 +178,12 @@ impl Asker {
         // What no header can carry is not said; nothing here holds such characters.
         values.map(|value| HeaderValue::from_str(value).unwrap_or(EMPTY))
     }
+}
+
+/// The role of a member and the ids of their custom roles, as `X-Muster-Roles` has them.
+fn roles(role: Option<Role>, custom: &[RoleId]) -> String {
+    let role = role.map(|role| role.key().to_owned());
+    list(role.into_iter().chain(custom.iter().map(ToString::to_string)))
 }
 
 /// What a proxy is told.
@@ -143,8 +203,15 @@ impl Told {
     }
 }
 
-async fn decide(app: &App, req: &HttpRequest, options: Options) -> Told {
+async fn decide(app: &App, req: &HttpRequest, options: Result<Options, Error>) -> Told {
     let (mut asker, mut held) = (None, None);
+    let options = match options {
+        Ok(options) => options,
+        Err(error) => {
+            let outcome = Err(error.into());
+            return Told { outcome, asker, held };
+        }
+    };
     let outcome = ask(app, req, options, (&mut asker, &mut held)).await;
     Told { outcome, asker, held }
 }
@@ -163,7 +230,10 @@ async fn asker_of(app: &App, req: &HttpRequest, org: Option<&str>) -> Result<Ask
     }
     // Whoever is no member reads the same of an organization that is there and of one that is not.
     match Visitor::find(app, req, slug).await? {
-        Some(visitor) => Ok(Asker::Person(Box::new(visitor))),
+        Some(visitor) => {
+            let custom = app.gate.roles_of(visitor.org.id, visitor.member).await?;
+            Ok(Asker::Person(Box::new(visitor), custom))
+        }
         None => Err(denied(app, Box::new(Denial::stranger()), None, slug)),
     }
 }
@@ -180,7 +250,7 @@ async fn ask(
     let hold = options.reserve.map(|amount| Hold {
         amount: amount.micros(),
         ttl: std::time::Duration::from_secs(options.ttl_s.unwrap_or(TTL)),
-        idempotency_key: None,
+        ..Hold::default()
     });
     let ask = Ask {
         permission: Some(options.permission.unwrap_or_else(|| PERMISSION.to_owned())),
@@ -208,9 +278,7 @@ async fn ask(
             Err(denied(app, denial, caller.as_deref(), asker.slug()))
         }
         allowed @ Verdict::Allow { .. } => {
-            if let Asker::Key(holder) = asker {
-                app.gate.note(holder, ip);
-            }
+            app.gate.note_authorized(&who, ip);
             *held = granted.done;
             Ok(allowed)
         }
@@ -263,9 +331,9 @@ async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people
             nameless(person::to_sign_in(app, req), &told)
         }
         // Whoever has signed in and is no member there is nobody here, and reads why all the same.
-        (Fault::Denied(..), None | Some(Asker::Person(_))) => {
+        (Fault::Denied(..), None | Some(Asker::Person(..))) => {
             let visitor = match &told.asker {
-                Some(Asker::Person(visitor)) => Some(visitor.as_ref()),
+                Some(Asker::Person(visitor, _)) => Some(visitor.as_ref()),
                 _ => None,
             };
             match person::page(app, req, visitor, fault, made).await {
@@ -278,9 +346,9 @@ async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people
 }
 
 /// For Caddy and Traefik, which hand a refusal to the client as it is.
-pub async fn forward(app: Data<App>, req: HttpRequest, options: Query<Options>) -> HttpResponse {
-    let options = options.into_inner();
-    let is_for_people = options.org.is_some();
+pub async fn forward(app: Data<App>, req: HttpRequest) -> HttpResponse {
+    let options = Options::read(req.query_string());
+    let is_for_people = options.as_ref().is_ok_and(|options| options.org.is_some());
     let told = decide(&app, &req, options).await;
     answer_in_words(&app, &req, told, is_for_people).await
 }
@@ -291,13 +359,13 @@ pub async fn envoy(app: Data<App>, req: HttpRequest, parts: Path<(String, String
         permission: Some(parts.into_inner().0),
         ..Options::default()
     };
-    answer(&app, &decide(&app, &req, options).await)
+    answer(&app, &decide(&app, &req, Ok(options)).await)
 }
 
 /// For nginx, whose `auth_request` relays 401 and 403 alone and makes 500 of a 429 (nginx#941): the real status travels in a header, from
 /// which the shipped configuration makes it again.
-pub async fn nginx(app: Data<App>, req: HttpRequest, options: Query<Options>) -> HttpResponse {
-    let told = decide(&app, &req, options.into_inner()).await;
+pub async fn nginx(app: Data<App>, req: HttpRequest) -> HttpResponse {
+    let told = decide(&app, &req, Options::read(req.query_string())).await;
     let (status, retry, reason) = match &told.outcome {
         Ok(_) => (200, None, ""),
         Err(fault) => {
@@ -305,6 +373,7 @@ pub async fn nginx(app: Data<App>, req: HttpRequest, options: Query<Options>) ->
                 Fault::Denied(denial, _) => denial.reason.key(),
                 Fault::Credential { .. } => "credential-invalid",
                 Fault::Scope(_) => "permission-denied",
+                Fault::Unknown(_) | Fault::Media { .. } => "error",
                 Fault::Error(Error::Busy) => "busy",
                 Fault::Error(_) => "error",
             };

@@ -1,32 +1,44 @@
 //! Key introspection (RFC 7662): what a key is, for a service that was given it.
 
 use actix_web::{
-    HttpResponse,
-    web::{Data, Form},
+    HttpRequest, HttpResponse,
+    web::{Bytes, Data},
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    machine::{Machine, holder_of},
+    machine::{Machine, holder_of, media},
     problem::{Fault, limit_words},
 };
 use crate::{
     app::App,
+    error::Error,
     gate::{Ask, Principal},
     ids::{KeyId, ServiceId},
 };
 
-/// The form of RFC 7662 section 2.1; a hint changes nothing.
-#[derive(Deserialize)]
-pub struct Asked {
-    token: String,
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The key that the form of RFC 7662 section 2.1 asks about; a hint changes nothing.
+fn token(req: &HttpRequest, form: &[u8]) -> Result<String, Fault> {
+    let sent = media(req);
+    if sent != FORM {
+        return Err(Fault::Media { takes: FORM, sent });
+    }
+    url::form_urlencoded::parse(form)
+        .find(|(name, value)| name == "token" && !value.is_empty())
+        .map(|(_, value)| value.into_owned())
+        .ok_or_else(|| {
+            Error::BadRequest("The form has no “token”. Send the key that you ask about as token=mst_….".to_owned())
+                .into()
+        })
 }
 
 /// What a key is; one that is unknown, of another organization, or does not act is inactive and nothing more (section 2.2).
-pub async fn create(app: Data<App>, machine: Machine, asked: Form<Asked>) -> Result<HttpResponse, Fault> {
+pub async fn create(app: Data<App>, machine: Machine, req: HttpRequest, form: Bytes) -> Result<HttpResponse, Fault> {
+    let token = token(&req, &form)?;
     let inactive = || Ok(HttpResponse::Ok().json(json!({ "active": false })));
-    let holder = match holder_of(&app, &asked.token).await? {
+    let holder = match holder_of(&app, &token).await? {
         Some(holder) if holder.bearer.org == machine.org() => holder,
         _ => return inactive(),
     };
@@ -52,18 +64,14 @@ pub async fn create(app: Data<App>, machine: Machine, asked: Form<Asked>) -> Res
         ),
         Principal::Group(group) => (group.to_string(), None),
     };
-    let groups: Vec<String> = bearer
-        .groups
-        .iter()
-        .chain(&bearer.group)
-        .map(ToString::to_string)
-        .collect();
+    let groups: Vec<String> = holder.groups.iter().map(ToString::to_string).collect();
     let mut answer = json!({
         "active": true,
         "sub": sub,
         "scope": holder.allowed.to_text(),
         "token_type": "Bearer",
         "iss": app.settings.link(""),
+        "iat": bearer.created_at.secs(),
         "jti": KeyId::from_raw(holder.facts.id).to_string(),
         "org": bearer.slug,
         "groups": groups,

@@ -5,8 +5,8 @@ use std::{net::IpAddr, pin::Pin, sync::Arc};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{AUTHORIZATION, HeaderMap},
-    web::Data,
+    http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap},
+    web::{Bytes, Data},
 };
 
 use super::problem::{Fault, Scene};
@@ -22,6 +22,9 @@ use crate::{
         routes::Needs,
     },
 };
+
+/// The type of the bodies that machines send.
+const JSON: &str = "application/json";
 
 /// A key that may come in, with the scope that its route needs.
 #[derive(Debug, Clone)]
@@ -130,14 +133,127 @@ impl<T: serde::de::DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = Fault;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = actix_web::web::Bytes::from_request(req, payload);
+        let bytes = whole(req, payload);
+        let media = takes_json(req);
         Box::pin(async move {
-            let bytes = bytes
-                .await
-                .map_err(|_| Error::BadRequest("The request ended early. Try again.".to_owned()))?;
-            serde_json::from_slice(&bytes)
-                .map(Body)
-                .map_err(|error| Error::BadRequest(format!("The body is not what this address takes: {error}.")).into())
+            media?;
+            let bytes = bytes.await?;
+            read(&bytes).map(Body).map_err(Fault::from)
         })
+    }
+}
+
+/// A JSON body that may be left out, where everything in it may.
+pub struct BodyOr<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned + Default + 'static> FromRequest for BodyOr<T> {
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = whole(req, payload);
+        let media = takes_json(req);
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            if bytes.is_empty() {
+                return Ok(Self(T::default()));
+            }
+            media?;
+            read(&bytes).map(Self).map_err(Fault::from)
+        })
+    }
+}
+
+fn whole(req: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Bytes, Error>> + use<> {
+    let bytes = Bytes::from_request(req, payload);
+    async move {
+        bytes
+            .await
+            .map_err(|_| Error::BadRequest("The request ended early. Try again.".to_owned()))
+    }
+}
+
+/// The type of a body in small letters, without its parameters; empty when nothing is said.
+pub fn media(req: &HttpRequest) -> String {
+    let said = req
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media = said.split(';').next().unwrap_or_default();
+    media.trim().to_ascii_lowercase()
+}
+
+/// Refuses a body that says of itself that it is something other than JSON; one that says nothing is looked at.
+fn takes_json(req: &HttpRequest) -> Result<(), Fault> {
+    match media(req) {
+        media if media.is_empty() || media == JSON || media.ends_with("+json") => Ok(()),
+        sent => Err(Fault::Media { takes: JSON, sent }),
+    }
+}
+
+/// Reads a JSON object; what cannot be read is told with its place, in the words of JSON.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let bad = |what: &str| Error::BadRequest(format!("The body is not what this address takes: {what}."));
+    if body.trim_ascii().is_empty() {
+        return Err(bad("it is empty, and a JSON object is needed"));
+    }
+    if has_exponent(body) {
+        return Err(bad(EXPONENT));
+    }
+    serde_json::from_slice(body).map_err(|error| bad(&words(&error)))
+}
+
+/// Why a number with an exponent is refused.
+pub const EXPONENT: &str = "a number has an exponent; write it out, such as 1000 for 1e3";
+
+/// Whether a number in a JSON text has an exponent, which no amount has (MODEL I-07). Once it is read, nobody can tell: outside of texts
+/// the letter follows a digit nowhere else.
+pub fn has_exponent(json: &[u8]) -> bool {
+    let (mut is_in_text, mut is_escaped, mut before) = (false, false, b' ');
+    for byte in json.iter().copied() {
+        match (is_in_text, byte) {
+            (true, _) if is_escaped => is_escaped = false,
+            (true, b'\\') => is_escaped = true,
+            (_, b'"') => is_in_text = !is_in_text,
+            (false, b'e' | b'E') if before.is_ascii_digit() => return true,
+            _ => {}
+        }
+        before = byte;
+    }
+    false
+}
+
+/// What is wrong with a JSON text, without the names that things have inside of Muster.
+pub fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = match text.split_once("expected struct ") {
+        Some((before, after)) => {
+            let place = after.find(" at line ").map_or("", |at| &after[at..]);
+            format!("{before}expected a JSON object{place}")
+        }
+        None => text,
+    };
+    ["u64", "i64", "u32", "i32"].into_iter().fold(text, |text, kind| {
+        text.replace(&format!("expected {kind}"), "expected a whole number")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_exponent;
+
+    #[test]
+    fn exponents_are_found_in_numbers_alone() {
+        for json in [r#"{"amount":1e3}"#, "1E3", r#"["\"",1.5e-3]"#, r#"{"a\\":1e3}"#] {
+            assert!(has_exponent(json.as_bytes()), "{json}");
+        }
+        for json in [
+            r#"{"amount":"1e3","id":"\"1e3"}"#,
+            r#"{"1e3":true,"b":false}"#,
+            "1000",
+            r#"{"a\\":"1e3"}"#,
+        ] {
+            assert!(!has_exponent(json.as_bytes()), "{json}");
+        }
     }
 }

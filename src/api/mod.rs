@@ -6,6 +6,7 @@
 //! (RFC 9457), whatever was asked for; AuthZEN alone wants them as a text.
 
 mod authzen;
+mod context;
 mod credits;
 mod events;
 mod forward;
@@ -28,6 +29,7 @@ pub use problem::{Fault, Problem};
 use actix_web::http::Method;
 
 use crate::{
+    audit::Action,
     keys::scope::Duty,
     web::routes::{Route, any, get, post},
 };
@@ -56,10 +58,15 @@ pub fn routes() -> Vec<Route> {
             .key(Some(Duty::UsageWrite))
             .body(BATCH_BODY),
         get("/api/v1/quota", quota::show).key(None),
+        any(Method::PUT, "/api/v1/memberships/{member}/context", context::provision)
+            .key(Some(Duty::UsageWrite))
+            .body(BODY)
+            .records(Action::MemberContext),
         post("/oauth/introspect", introspection::create)
             .key(Some(Duty::KeyIntrospect))
             .body(BODY),
         get("/.well-known/authzen-configuration", authzen::configuration).api(),
+        get("/.well-known/authzen-configuration/{tenant}", authzen::configuration_of).api(),
         post("/access/v1/evaluation", authzen::evaluation)
             .key(Some(Duty::GateDecide))
             .body(BODY),

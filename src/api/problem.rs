@@ -138,6 +138,15 @@ pub enum Fault {
     },
     /// The key lacks a scope: 403.
     Scope(&'static str),
+    /// What the address names is not known: 404, with what to do.
+    Unknown(&'static str),
+    /// The body is of another type than the address takes: 415.
+    Media {
+        /// What it takes.
+        takes: &'static str,
+        /// What was sent; empty for nothing.
+        sent: String,
+    },
     /// The gate refuses.
     Denied(Box<Denial>, Box<Scene>),
 }
@@ -151,7 +160,18 @@ impl From<Error> for Fault {
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Error(Error::NotFound) => write!(f, "Nothing is known by this id or at this address."),
             Self::Error(error) => error.fmt(f),
+            Self::Unknown(text) => f.write_str(text),
+            Self::Media { takes, sent } if sent.is_empty() => {
+                write!(f, "This address takes {takes}. Say so in Content-Type.")
+            }
+            Self::Media { takes, sent } => {
+                write!(
+                    f,
+                    "This address takes {takes} and not “{sent}”. Send that, and say so in Content-Type."
+                )
+            }
             Self::Credential { presented: false } => {
                 write!(f, "Send an API key: “Authorization: Bearer mst_…”.")
             }
@@ -209,8 +229,7 @@ impl Fault {
                         .collect();
                     document["violated-policies"] = json!(names);
                     document["limits"] = json!(limit_words(&denial.limits, &scene.zone));
-                    let reset = denial.binding().and_then(|limit| limit.reset_at);
-                    document["reset_at"] = json!(reset.map(|at| instant(at, &scene.zone)));
+                    document["reset_at"] = json!(denial.reset_at().map(|at| instant(at, &scene.zone)));
                     if !scene.request_url.is_empty() {
                         document["request_url"] = json!(scene.request_url);
                     }
@@ -229,13 +248,8 @@ impl Fault {
 }
 
 /// Seconds until every limit that refuses has begun anew; none when one never does.
-pub fn retry_after(denial: &Denial, now: Timestamp) -> Option<u64> {
-    let ends = denial
-        .failing
-        .iter()
-        .map(|place| denial.limits.get(*place).and_then(|limit| limit.reset_at));
-    let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max()?;
-    Some(seconds(last, now).max(1))
+fn retry_after(denial: &Denial, now: Timestamp) -> Option<u64> {
+    Some(seconds(denial.reset_at()?, now).max(1))
 }
 
 impl ResponseError for Fault {
@@ -244,6 +258,8 @@ impl ResponseError for Fault {
             Self::Error(error) => error.status(),
             Self::Credential { .. } => 401,
             Self::Scope(_) => 403,
+            Self::Unknown(_) => 404,
+            Self::Media { .. } => 415,
             // 401 would tell the platform that its own key is wrong.
             Self::Denied(denial, _) if denial.reason.status() == 401 => 403,
             Self::Denied(denial, _) => denial.reason.status(),

@@ -12,15 +12,15 @@ use serde_json::json;
 
 use super::{
     Credits,
-    machine::{Body, Machine, denied},
+    machine::{Body, BodyOr, Machine, denied},
     problem::{Fault, charged, instant, limit_words, with_limits},
     subject::{self, Found, Subject},
 };
 use crate::{
     app::App,
     error::Error,
-    gate::{Ask, Denial, Verdict, Who},
-    metering::{Hold, Outcome, ReservationId, Settlement},
+    gate::{Ask, Charged, Denial, Verdict, Who},
+    metering::{Hold, Origin, Outcome, ReservationId, Settlement, Usage},
 };
 
 /// How long a reservation lasts when nothing is said, in seconds.
@@ -34,6 +34,10 @@ pub struct Wanted {
     key: Option<String>,
     amount: Credits,
     ttl_s: Option<u64>,
+    org: Option<String>,
+    activity_type: Option<String>,
+    app: Option<String>,
+    flow: Option<String>,
     permission: Option<String>,
     feature: Option<String>,
     ip: Option<std::net::IpAddr>,
@@ -49,6 +53,46 @@ pub(super) async fn about(app: &App, machine: &Machine, named: &Subject) -> Resu
     Err(denied(app, Box::new(refusal), None, &machine.holder.bearer.slug))
 }
 
+/// Refuses an organization that is not the key's own, which is the only one that it sees anything of.
+pub(super) fn check_org(machine: &Machine, named: Option<&str>) -> Result<(), Error> {
+    let bearer = &machine.holder.bearer;
+    match named {
+        Some(org) if org != bearer.slug && org != bearer.org.to_string() => Err(Error::invalid(
+            "org",
+            format!(
+                "This key belongs to the organization “{}”, and this says “{org}”. Leave org out, or use a key of that organization.",
+                bearer.slug
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is said of a reservation that this key may not settle or let go of, or that is over.
+pub(super) const UNKNOWN: &str = "No reservation of this id is known to this key. If it was made for somebody else, or its time is over, name \
+    whom it is for by “subject” or “key”; what was used is booked then all the same.";
+
+/// Whom a settlement charges: whoever is named, or whoever the calling key made the reservation for.
+pub(super) async fn holder_of(
+    app: &App,
+    machine: &Machine,
+    id: ReservationId,
+    named: &Subject,
+) -> Result<Charged, Fault> {
+    if named.subject.is_some() || named.key.is_some() {
+        return Ok(Charged::Who(about(app, machine, named).await?));
+    }
+    let account = app.gate.charged(machine.org(), machine.holder.facts.id, id).await?;
+    account.map(Charged::Account).ok_or(Fault::Unknown(UNKNOWN))
+}
+
+fn unknown(error: Error) -> Fault {
+    match error {
+        Error::NotFound => Fault::Unknown(UNKNOWN),
+        other => other.into(),
+    }
+}
+
 /// Holds an amount: 201 with its id, or 403 or 429.
 pub async fn create(
     app: Data<App>,
@@ -57,6 +101,21 @@ pub async fn create(
     body: Body<Wanted>,
 ) -> Result<HttpResponse, Fault> {
     let Body(wanted) = body;
+    check_org(&machine, wanted.org.as_deref())?;
+    let origin = Origin {
+        key: Some(machine.holder.facts.id),
+        activity: wanted.activity_type.map(Into::into),
+        app: wanted.app.map(Into::into),
+        flow: wanted.flow.map(Into::into),
+    };
+    // They are booked with the settlement, so they are looked at as it is.
+    let settlement = Usage {
+        activity: origin.activity.clone(),
+        app: origin.app.clone(),
+        flow: origin.flow.clone(),
+        ..Usage::new("reservation", "settlement", 0)
+    };
+    settlement.check(app.gate.now())?;
     let named = Subject {
         subject: wanted.subject,
         key: wanted.key,
@@ -82,11 +141,13 @@ pub async fn create(
         amount: wanted.amount.micros(),
         ttl: Duration::from_secs(wanted.ttl_s.unwrap_or(TTL)),
         idempotency_key,
+        origin,
     };
     let granted = app.gate.reserve(&who, &ask, &hold).await?;
     let caller = app.gate.caller(&who).await?;
     match (granted.verdict, granted.done) {
         (Verdict::Allow { limits, over, pays }, Some(held)) => {
+            app.gate.note_authorized(&who, ask.ip);
             let zone = machine.caller.plan.org.settings.zone();
             let status = if held.is_repeated {
                 StatusCode::OK
@@ -135,12 +196,12 @@ pub async fn settle(
     body: Body<Settled>,
 ) -> Result<HttpResponse, Fault> {
     let Body(settled) = body;
-    let id: ReservationId = id.parse().map_err(|_| Error::NotFound)?;
+    let id: ReservationId = id.parse().map_err(|_| Fault::Unknown(UNKNOWN))?;
     let named = Subject {
         subject: settled.subject,
         key: settled.key,
     };
-    let who = about(&app, &machine, &named).await?;
+    let charged = holder_of(&app, &machine, id, &named).await?;
     let settlement = Settlement {
         amount: settled.amount.micros(),
         quantity: settled.quantity.unwrap_or_default().micros(),
@@ -149,9 +210,13 @@ pub async fn settle(
         app: settled.app.map(Into::into),
         flow: settled.flow.map(Into::into),
     };
-    let outcome = app.gate.settle(&who, id, &settlement).await?;
-    Ok(HttpResponse::Ok()
-        .json(json!({ "id": id.to_string(), "amount": settled.amount, "duplicate": outcome == Outcome::Duplicate })))
+    let told = app.gate.settle_for(&charged, id, &settlement).await.map_err(unknown)?;
+    let mut body =
+        json!({ "id": id.to_string(), "amount": settled.amount, "duplicate": told.outcome == Outcome::Duplicate });
+    if told.excess > 0 {
+        body["excess"] = json!(Credits::from_micros(told.excess));
+    }
+    Ok(HttpResponse::Ok().json(body))
 }
 
 /// Whose reservation is let go of.
@@ -162,20 +227,25 @@ pub struct Released {
     key: Option<String>,
 }
 
-/// Lets go of a reservation of which nothing was used: 204, or 410 when nothing is held any more.
+/// Lets go of a reservation of which nothing was used: 204, or 410 when nothing is held any more. The body may be left out.
 pub async fn release(
     app: Data<App>,
     machine: Machine,
     id: Path<String>,
-    body: Body<Released>,
+    body: BodyOr<Released>,
 ) -> Result<HttpResponse, Fault> {
-    let Body(released) = body;
-    let id: ReservationId = id.parse().map_err(|_| Error::NotFound)?;
+    let BodyOr(released) = body;
+    let id: ReservationId = id.parse().map_err(|_| Fault::Unknown(UNKNOWN))?;
     let named = Subject {
         subject: released.subject,
         key: released.key,
     };
-    let who = about(&app, &machine, &named).await?;
-    app.gate.release(&who, id)?;
+    if named.subject.is_some() || named.key.is_some() {
+        let who = about(&app, &machine, &named).await?;
+        app.gate.release(&who, id).map_err(unknown)?;
+    } else {
+        let (org, key) = (machine.org(), machine.holder.facts.id);
+        app.gate.release_own(org, key, id).map_err(unknown)?;
+    }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -74,6 +74,7 @@ pub async fn create(app: Data<App>, machine: Machine, body: Body<Used>) -> Resul
     let granted = app.gate.record(&who, &ask, &usage).await?;
     match (granted.verdict, granted.done) {
         (Verdict::Allow { limits, pays, .. }, Some(outcome)) => {
+            app.gate.note_authorized(&who, ask.ip);
             let zone = machine.caller.plan.org.settings.zone();
             let mut body = json!({ "duplicate": outcome == Outcome::Duplicate, "limits": limit_words(&limits, zone) });
             charged(&mut body, pays);

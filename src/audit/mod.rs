@@ -134,7 +134,7 @@ pub struct Actor {
     pub id: i64,
     /// The name at the time.
     pub name: String,
-    /// `session`, `cli`, `job`, `link`.
+    /// `session`, `cli`, `job`, `link`, `key`.
     pub via: &'static str,
     /// The client's address, empty when there is none.
     pub ip: String,
@@ -187,6 +187,14 @@ impl Actor {
     /// Muster's own background work.
     pub fn system(keys: &Keys) -> Self {
         Self::inside(keys, ActorKind::System, "Muster", "job")
+    }
+    /// Whoever comes with an API key, by the name of the key.
+    pub fn key(keys: &Keys, name: &str, ip: &str, request_id: &str) -> Self {
+        Self {
+            ip: ip.to_owned(),
+            request_id: request_id.to_owned(),
+            ..Self::inside(keys, ActorKind::System, &format!("API key {name}"), "key")
+        }
     }
     fn inside(keys: &Keys, kind: ActorKind, name: &str, via: &'static str) -> Self {
         Self {

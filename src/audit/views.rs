@@ -268,6 +268,7 @@ fn way(via: &str) -> String {
         "link" => "Without signing in",
         "cli" => "Command line",
         "job" => "Background job",
+        "key" => "API key",
         other => other,
     }
     .to_owned()

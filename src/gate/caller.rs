@@ -120,6 +120,8 @@ pub struct StepUp {
 pub struct Caller {
     /// How the membership stands and what it permits; none for a service account.
     pub standing: Option<Standing>,
+    /// Whether they are a member without a private context, which the first authorized call provisions (C-14).
+    pub lacks_context: bool,
     /// Whether the organization is archived, where nothing is authorized.
     pub is_archived: bool,
     /// The key.
@@ -136,8 +138,10 @@ pub struct Caller {
     pub plan: Plan,
     /// The allocated credit pool of a member without a monthly limit, by which it would give credits.
     pub unlimited_in: Option<String>,
-    /// Whom to ask about limits.
+    /// Whom to ask: the organization's administrators.
     pub contact: Vec<String>,
+    /// Whom to ask about what no administrator can do; may be empty.
+    pub support: String,
     /// The instant at which any of this changes by itself.
     pub changes_at: Timestamp,
 }

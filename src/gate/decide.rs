@@ -218,6 +218,14 @@ impl Denial {
     pub fn binding(&self) -> Option<&LimitState> {
         self.failing.first().and_then(|place| self.limits.get(*place))
     }
+    /// When every limit that refuses has begun anew; none when one never does.
+    pub fn reset_at(&self) -> Option<Timestamp> {
+        let ends = self
+            .failing
+            .iter()
+            .map(|place| self.limits.get(*place).and_then(|limit| limit.reset_at));
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
     /// The refusal of a key that is not valid.
     pub fn credential() -> Self {
         Self::new(
@@ -246,11 +254,10 @@ impl Denial {
             .filter_map(|place| self.limits.get(*place))
             .map(|limit| limit.name.as_str())
             .collect();
-        let reset = self.binding().and_then(|limit| limit.reset_at);
         json!({
             "reason": self.reason.key(),
             "violated-policies": names,
-            "reset_at": reset.map(|at| at.to_string()),
+            "reset_at": self.reset_at().map(|at| at.to_string()),
             "contact": self.contact,
         })
     }
@@ -258,13 +265,16 @@ impl Denial {
 
 /// Decides everything that comes before limits, steps 1 to 9.
 pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Result<&'c Caller, Box<Denial>> {
-    let deny = |reason, detail: &str| Err(Box::new(Denial::new(reason, detail)));
     let Some(caller) = caller else {
-        return deny(
-            Reason::Credential,
-            "The key or session is not valid. Sign in, or use another key.",
-        );
+        return Err(Box::new(Denial::credential()));
     };
+    let ask_of = |contact: &[String], reason, detail: &str| {
+        Err(Box::new(Denial {
+            contact: contact.to_vec(),
+            ..Denial::new(reason, detail)
+        }))
+    };
+    let deny = |reason, detail: &str| ask_of(&caller.contact, reason, detail);
     let key = caller.key.as_deref();
     if caller
         .standing
@@ -286,10 +296,21 @@ pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Resul
         match standing.membership {
             None => return deny(Reason::Stranger, "There is no membership in this organization."),
             Some(membership) => {
+                if membership.stop == Some(Stop::Disabled) {
+                    // No administrator can undo it, so nobody is sent to one (R-MEM-05).
+                    let (detail, contact) = match caller.support.as_str() {
+                        "" => ("The membership is disabled. Contact support.".to_owned(), &[][..]),
+                        support => (
+                            format!("The membership is disabled. Contact support: {support}."),
+                            std::slice::from_ref(&caller.support),
+                        ),
+                    };
+                    return ask_of(contact, Reason::Membership(MembershipStop::Disabled), &detail);
+                }
                 if let Some(stop) = membership.stop {
                     let detail = match stop {
                         Stop::Deactivated => "The membership is deactivated. Ask your organization administrator.",
-                        Stop::Disabled => "The membership is disabled. Ask your organization administrator.",
+                        Stop::Disabled => "The membership is disabled.",
                         Stop::Ended => "The membership has ended on its date. Ask your organization administrator.",
                         Stop::Left => "The membership is over.",
                     };

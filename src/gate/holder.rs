@@ -1,19 +1,22 @@
 //! Holders: whoever comes with a key, found by the hash of what they present and kept while nothing about them changes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     sync::{Arc, OnceLock},
 };
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::{
     caller::{KeyFacts, Principal, Who},
-    load,
+    load, store,
 };
 use crate::{
     clock::Timestamp,
     db::Db,
     error::Result,
-    ids::{GroupId, KeyId, ServiceId},
+    ids::{GroupId, KeyId, RoleId, ServiceId},
     keys::{
         self, Bearer, Standing,
         feature::OFF,
@@ -21,7 +24,18 @@ use crate::{
     },
     limits::keyed::{self, Subject},
     metering::Scope,
+    roles,
 };
+
+/// What stands as it is in the value of a feature: unreserved characters (RFC 3986 section 2.3), colon and slash. Everything else is
+/// percent-encoded, so that no value ends early and begins the next one.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'/');
 
 /// A key that works, as of an instant.
 #[derive(Debug, Clone)]
@@ -34,6 +48,10 @@ pub struct Holder {
     pub facts: Arc<KeyFacts>,
     /// Who is charged.
     pub principal: Principal,
+    /// The groups that it speaks for, each once: those of its member, or those that it belongs and is bound to.
+    pub groups: Vec<GroupId>,
+    /// The custom roles of its member, by id.
+    pub roles: Vec<RoleId>,
     /// When any of this changes by itself.
     pub changes_at: Option<Timestamp>,
     names: OnceLock<Names>,
@@ -46,9 +64,11 @@ pub struct Names {
     pub principal: String,
     /// The ids of the groups, with commas between.
     pub groups: String,
+    /// The member's role and the ids of their custom roles, with commas between.
+    pub roles: String,
     /// The id of the key.
     pub key: String,
-    /// The features that are switched on, as `name=value` with commas between.
+    /// The features that are switched on, as `name=value` with commas between and everything else percent-encoded.
     pub features: String,
 }
 
@@ -61,10 +81,16 @@ impl Holder {
                 Principal::ServiceAccount(id) => ServiceId::from_raw(id).to_string(),
                 Principal::Group(group) => group.to_string(),
             };
-            let features = self.features().into_iter().map(|(key, value)| format!("{key}={value}"));
+            let features = self.features().into_iter().map(|(key, value)| {
+                let [key, value] = [key, value].map(|text| utf8_percent_encode(text, PLAIN));
+                format!("{key}={value}")
+            });
+            let role = self.bearer.owner.as_ref().map(|owner| owner.role.key().to_owned());
+            let custom = self.roles.iter().map(ToString::to_string);
             Names {
                 principal,
-                groups: list(self.bearer.group.iter().chain(&self.bearer.groups)),
+                groups: list(self.groups.iter()),
+                roles: list(role.into_iter().chain(custom)),
                 key: KeyId::from_raw(self.facts.id).to_string(),
                 features: features.collect::<Vec<_>>().join(","),
             }
@@ -92,9 +118,9 @@ impl Holder {
     }
 }
 
-/// Ids of groups with commas between.
-pub fn list<'g>(groups: impl Iterator<Item = &'g GroupId>) -> String {
-    groups.map(ToString::to_string).collect::<Vec<_>>().join(",")
+/// Names with commas between; none of them has one inside.
+pub fn list(names: impl Iterator<Item = impl Display>) -> String {
+    names.map(|name| name.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// The holder of a key; none when it is unknown, or when its own state or time stops it. What it belongs to is a later step of the
@@ -126,6 +152,25 @@ pub(super) async fn find(db: &Db, hash: [u8; 32], now: Timestamp) -> Result<Opti
             policies.extend(load::policy(Scope::ServiceAccount, service.id.raw(), &limit));
         }
     }
+    let mut ends = vec![bearer.not_before, bearer.expires_at, bearer.secret_until];
+    let (groups, roles) = match &bearer.owner {
+        // A personal key speaks for its member, who is in the same groups and roles without it.
+        Some(owner) => {
+            ends.push(owner.expires_at);
+            let all = store::list_belongings(db, bearer.org, owner.member).await?;
+            let live: Vec<_> = all.into_iter().filter(|one| one.is_live(now)).collect();
+            ends.extend(live.iter().map(|one| one.expires_at));
+            let held = roles::held_by(db, bearer.org, owner.member).await?;
+            (
+                live.into_iter().map(|one| one.group_id).collect(),
+                held.into_iter().map(|role| role.id).collect(),
+            )
+        }
+        None => {
+            let all: BTreeSet<GroupId> = bearer.group.iter().chain(&bearer.groups).copied().collect();
+            (all.into_iter().collect(), Vec::new())
+        }
+    };
     let allowed = bearer.allowed();
     let features = bearer.features.iter().filter(|(_, value)| value != OFF);
     let facts = KeyFacts {
@@ -141,14 +186,14 @@ pub(super) async fn find(db: &Db, hash: [u8; 32], now: Timestamp) -> Result<Opti
             Standing::WithOwner | Standing::WithService | Standing::Homeless
         ),
     };
-    let owner_ends = bearer.owner.as_ref().and_then(|owner| owner.expires_at);
-    let ends = [bearer.not_before, bearer.expires_at, bearer.secret_until, owner_ends];
     Ok(Some(Holder {
         changes_at: ends.into_iter().flatten().filter(|at| *at > now).min(),
         bearer,
         allowed,
         facts: Arc::new(facts),
         principal,
+        groups,
+        roles,
         names: OnceLock::new(),
     }))
 }

@@ -23,10 +23,12 @@ use crate::{
     clock::Timestamp,
     db::{self, Db, Generation},
     error::{Error, Result},
-    ids::{GroupId, KeyId, MemberId, OrgId},
+    ids::{GroupId, KeyId, MemberId, OrgId, RoleId},
     metering::{
-        Account, Answer, Engine, Figure, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settlement, Usage,
+        Account, Answer, Engine, Figure, GONE, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settled,
+        Settlement, Usage,
     },
+    roles,
 };
 
 const SHARDS: usize = 16;
@@ -86,6 +88,24 @@ struct Inner {
     spenders: Mutex<HashSet<(OrgId, Principal)>>,
     allowed: AtomicU64,
     refused: [AtomicU64; Reason::KEYS.len()],
+}
+
+/// Whom a settlement charges: somebody who was named, or whoever the reservation is known to be for.
+#[derive(Debug, Clone)]
+pub enum Charged {
+    /// Somebody who was named.
+    Who(Who),
+    /// Whoever the reservation is for.
+    Account(Account),
+}
+
+impl Charged {
+    fn org(&self) -> OrgId {
+        match self {
+            Self::Who(who) => who.org,
+            Self::Account(account) => account.org,
+        }
+    }
 }
 
 /// Decides who may do what at which cost; cheap to clone.
@@ -173,8 +193,14 @@ impl Gate {
     pub async fn groups_of(&self, org: OrgId, member: MemberId) -> Result<Vec<GroupId>> {
         let now = self.0.engine.now();
         let all = store::list_belongings(&mut self.0.db.read(), org, member).await?;
-        let live = all.into_iter().filter(|one| one.expires_at.is_none_or(|end| end > now));
+        let live = all.into_iter().filter(|one| one.is_live(now));
         Ok(live.map(|one| one.group_id).collect())
+    }
+
+    /// The custom roles of a member, by id.
+    pub async fn roles_of(&self, org: OrgId, member: MemberId) -> Result<Vec<RoleId>> {
+        let held = roles::held_by(&mut self.0.db.read(), org, member).await?;
+        Ok(held.into_iter().map(|role| role.id).collect())
     }
 
     /// Notes that somebody has spent something, for alerts.
@@ -216,14 +242,42 @@ impl Gate {
         locked(&self.0.spenders).extend(spenders);
     }
 
-    /// Notes that a key was used.
+    /// Notes that a key was used by whoever holds it.
     pub fn note(&self, holder: &Holder, ip: Option<IpAddr>) {
-        self.0.uses.note(holder, self.0.engine.now(), ip);
+        let (now, bearer) = (self.0.engine.now(), &holder.bearer);
+        self.0.uses.note_key(bearer.key, now, ip);
+        if let Some(owner) = bearer.owner.as_ref().filter(|owner| owner.context_at.is_none()) {
+            self.0.uses.note_first(bearer.org, owner.member);
+        }
+    }
+
+    /// Notes that something was authorized for somebody, whoever asked: their key was used, and a member's first call provisions the
+    /// private context (C-14). What is kept of the caller says whether it is there, so nothing is asked of the database.
+    pub fn note_authorized(&self, who: &Who, ip: Option<IpAddr>) {
+        self.note_authorized_at(who, ip, self.0.engine.now());
+    }
+
+    /// The same of something that is told later than it happened.
+    pub fn note_authorized_at(&self, who: &Who, ip: Option<IpAddr>, at: Timestamp) {
+        if let Some(key) = &who.key {
+            self.0.uses.note_key(KeyId::from_raw(key.id), at, ip);
+        }
+        let Principal::Member(member) = who.principal else {
+            return;
+        };
+        let name = name(who);
+        let lacks_context = self
+            .shard(&name)
+            .get(&name)
+            .is_some_and(|kept| kept.caller.lacks_context);
+        if lacks_context {
+            self.0.uses.note_first(who.org, member);
+        }
     }
 
     /// Writes down which keys were used since the last time.
     pub async fn save_uses(&self, by: &Actor) -> Result<()> {
-        self.0.uses.save(&self.0.db, by).await
+        self.0.uses.save(&self.0.db, by, self.0.engine.now()).await
     }
 
     /// Steps 1 to 9 alone: who may come in at all; how much is left is not asked.
@@ -283,18 +337,45 @@ impl Gate {
 
     /// Books what was really used of a reservation. Whoever held it may settle it whatever has become of them since: it was spent.
     pub async fn settle(&self, who: &Who, id: ReservationId, settlement: &Settlement) -> Result<Outcome> {
+        let settled = self.settle_for(&Charged::Who(who.clone()), id, settlement).await?;
+        Ok(settled.outcome)
+    }
+
+    /// The same for whoever is charged, with what was used beyond the reservation.
+    pub async fn settle_for(&self, charged: &Charged, id: ReservationId, settlement: &Settlement) -> Result<Settled> {
         for _ in 0..TRIES {
-            let org = self.org(who.org).await?;
-            let account = match self.caller(who).await? {
-                Some(caller) => caller.plan.account,
-                None => who.account(),
+            let org = self.org(charged.org()).await?;
+            let account = match charged {
+                Charged::Who(who) => match self.caller(who).await? {
+                    Some(caller) => caller.plan.account,
+                    None => who.account(),
+                },
+                Charged::Account(account) => *account,
             };
-            if let Some(outcome) = self.0.engine.settle(&org, &account, id, settlement).await? {
+            if let Some(settled) = self.0.engine.settle(&org, &account, id, settlement).await? {
                 self.spent(&account);
-                return Ok(outcome);
+                return Ok(settled);
             }
         }
         Err(Error::Busy)
+    }
+
+    /// Whom a reservation charges, for the key that asked for it or holds it itself. Of one that is settled the ledger knows it, so that
+    /// a repetition finds it; of one that is over by its time nobody does.
+    pub async fn charged(&self, org: OrgId, key: i64, id: ReservationId) -> Result<Option<Account>> {
+        match self.0.engine.reservation(org, id) {
+            Some((account, by)) => Ok((by == Some(key) || account.key == Some(key)).then_some(account)),
+            None => self.0.engine.settled(org, id).await,
+        }
+    }
+
+    /// Lets go of a reservation for the key that asked for it or holds it itself.
+    pub fn release_own(&self, org: OrgId, key: i64, id: ReservationId) -> Result<()> {
+        match self.0.engine.reservation(org, id) {
+            Some((account, by)) if by == Some(key) || account.key == Some(key) => self.0.engine.release(&account, id),
+            Some(_) => Err(Error::NotFound),
+            None => Err(Error::Gone(GONE.to_owned())),
+        }
     }
 
     /// Holds so much of a member's wallet for a moment, in which it is taken out by hand; whether it was free. Where wallets do not pay,

@@ -28,7 +28,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         Err(error) => return Err(error),
     };
     let settings = Arc::new(settings::find(db, &org).await?);
-    let (mut standing, mut changes, mut own_group) = (None, Vec::new(), None);
+    let (mut standing, mut changes, mut own_group, mut lacks_context) = (None, Vec::new(), None, false);
     if let Principal::Member(member) = who.principal {
         let Some(row) = store::find_membership(db, who.org, member).await? else {
             return Ok(None);
@@ -37,9 +37,10 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         let mut found = access::standing_of(db, who.org, row.user_id, None, now).await?;
         found.account_is_closed = row.account_state != 1;
         standing = Some(found);
+        lacks_context = row.context_at.is_none();
         changes.push(row.expires_at);
         for belonging in store::list_belongings(db, who.org, member).await? {
-            if belonging.expires_at.is_none_or(|end| end > now) {
+            if belonging.is_live(now) {
                 own_group = own_group.or(Some(belonging.group_id));
                 changes.push(belonging.expires_at);
             }
@@ -138,6 +139,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
     let ends = changes.into_iter().flatten().filter(|at| *at > now);
     Ok(Some(Caller {
         standing,
+        lacks_context,
         is_archived: org.archived,
         key: who.key.clone(),
         features,
@@ -148,6 +150,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         plan,
         unlimited_in,
         contact,
+        support: org.support_contact,
     }))
 }
 

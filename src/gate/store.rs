@@ -17,6 +17,8 @@ record! {
         pub account_state: i64,
         /// When the membership ends by itself.
         pub expires_at: Option<Timestamp>,
+        /// When the private context was provisioned; none for not yet.
+        pub context_at: Option<Timestamp>,
     }
 }
 
@@ -30,9 +32,16 @@ record! {
     }
 }
 
+impl Belonging {
+    /// Whether it lasts still.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
+}
+
 sql! {
     MEMBERSHIP: (OrgId, MemberId) => Membership =
-        "select m.user_id, u.state as account_state, m.expires_at from members m join users u on u.id = m.user_id where m.org_id = $1 and m.id = $2 and m.status < 5";
+        "select m.user_id, u.state as account_state, m.expires_at, m.context_at from members m join users u on u.id = m.user_id where m.org_id = $1 and m.id = $2 and m.status < 5";
     MEMBERS: (OrgId, MemberId, i64) => (MemberId,) = "select id from members where org_id = $1 and id > $2 and status < 5 order by id limit $3";
     // A department before a team before a project before any other group; of several, the oldest.
     BELONGINGS: (OrgId, MemberId) => Belonging =

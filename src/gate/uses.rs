@@ -3,15 +3,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::Holder;
 use crate::{
     audit::Actor,
     clock::Timestamp,
     db::Db,
-    error::Result,
+    error::{Error, Result},
     ids::{KeyId, MemberId, OrgId},
     keys,
     members::member,
@@ -29,28 +28,34 @@ struct Waiting {
 pub(super) struct Uses(Mutex<Waiting>);
 
 impl Uses {
-    /// Notes one.
-    pub fn note(&self, holder: &Holder, at: Timestamp, ip: Option<IpAddr>) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.keys.insert(holder.bearer.key, (at, ip));
-        if let Some(owner) = holder.bearer.owner.as_ref().filter(|owner| owner.context_at.is_none()) {
-            waiting.firsts.insert((holder.bearer.org, owner.member));
-        }
+    /// Notes that a key was used. Whoever asks on behalf of somebody may not know from where they come; an address that is known stays.
+    pub fn note_key(&self, key: KeyId, at: Timestamp, ip: Option<IpAddr>) {
+        let mut waiting = self.locked();
+        let noted = waiting.keys.entry(key).or_insert((at, ip));
+        *noted = (noted.0.max(at), ip.or(noted.1));
+    }
+    /// Notes a member's first call.
+    pub fn note_first(&self, org: OrgId, member: MemberId) {
+        self.locked().firsts.insert((org, member));
+    }
+    fn locked(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Writes down what waits. What cannot be written is dropped: it says when a key was last used, and the next use says it again.
-    pub async fn save(&self, db: &Db, by: &Actor) -> Result<()> {
-        let Waiting { keys, firsts } = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    pub async fn save(&self, db: &Db, by: &Actor, now: Timestamp) -> Result<()> {
+        let Waiting { keys, firsts } = std::mem::take(&mut *self.locked());
         if keys.is_empty() && firsts.is_empty() {
             return Ok(());
         }
         let mut tx = db.write().await?;
-        let mut now = Timestamp::from_micros(0);
         for (key, (at, ip)) in keys {
-            now = now.max(at);
             keys::touch(&mut tx, key, at, &ip.map(|ip| ip.to_string()).unwrap_or_default()).await?;
         }
         for (org, member) in firsts {
-            member::establish_contexts(&mut tx, by, org, &[member], now).await?;
+            match member::establish_contexts(&mut tx, by, org, &[member], now).await {
+                Ok(()) | Err(Error::NotFound) => {} // whoever is gone meanwhile needs none
+                Err(error) => return Err(error),
+            }
         }
         tx.commit().await
     }

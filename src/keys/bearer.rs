@@ -74,6 +74,8 @@ pub struct Bearer {
     pub state: State,
     /// Who or what has suspended it.
     pub suspended_by: SuspendedBy,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// From when on it works.
     pub not_before: Option<Timestamp>,
     /// Until when.
@@ -174,6 +176,7 @@ impl From<BearerRow> for Bearer {
             name: row.name,
             state: row.state,
             suspended_by: row.suspended_by,
+            created_at: row.created_at,
             not_before: row.not_before,
             expires_at: row.expires_at,
             secret_until: row.secret_until,

@@ -194,6 +194,8 @@ record! {
         pub state: State,
         /// Who or what has suspended it.
         pub suspended_by: SuspendedBy,
+        /// When it was made.
+        pub created_at: Timestamp,
         /// From when on.
         pub not_before: Option<Timestamp>,
         /// Until when.
@@ -400,7 +402,7 @@ sql! {
            and (m.user_id = $3 or exists (select 1 from group_members gm where gm.member_id = m.id and gm.group_id = $2 and gm.is_lead = true and (gm.expires_at is null or gm.expires_at > $4)))
          order by m.id limit 20";
     BEARER: (Vec<u8>, Timestamp) => BearerRow =
-        "select k.id, k.org_id, o.slug, o.state as org_state, k.kind, k.name, k.state, k.suspended_by, k.not_before, k.expires_at, case when k.hash = $1 then k.next_until end as secret_until, k.scopes, k.group_id,
+        "select k.id, k.org_id, o.slug, o.state as org_state, k.kind, k.name, k.state, k.suspended_by, k.created_at, k.not_before, k.expires_at, case when k.hash = $1 then k.next_until end as secret_until, k.scopes, k.group_id,
                 k.member_id, m.status as member_status, m.expires_at as member_expires_at, m.suspended_until as member_suspended_until, m.context_at as member_context_at, m.role,
                 (select string_agg(r.permissions, ' ') from member_roles mr join roles r on r.id = mr.role_id where mr.member_id = k.member_id) as additional,
                 m.user_id, u.state as user_state, m.email, k.service_id, s.name as service_name, s.state as service_state,
@@ -411,7 +413,7 @@ sql! {
          from api_keys k join orgs o on o.id = k.org_id left join members m on m.id = k.member_id left join users u on u.id = m.user_id left join service_accounts s on s.id = k.service_id
          where (k.hash = $1 and (k.next_until is null or k.next_until > $2)) or k.next_hash = $1";
     TOUCH: (OrgId, KeyId, Timestamp, String) => () =
-        "update api_keys set last_used_at = $3, last_used_ip = $4 where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
+        "update api_keys set last_used_at = $3, last_used_ip = coalesce(nullif($4, ''), last_used_ip) where org_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
     HASH: (OrgId, KeyId) => (Vec<u8>,) = "select coalesce(next_hash, hash) from api_keys where org_id = $1 and id = $2";
     KEYS_EXIST: (OrgId) => (bool,) = "select exists (select 1 from api_keys where org_id = $1)";
 }

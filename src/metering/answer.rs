@@ -48,8 +48,21 @@ pub(super) fn too_large() -> Error {
     )
 }
 
+/// What is known of a reservation when it is made, for its settlement.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The key that asks on behalf of whoever is charged.
+    pub key: Option<i64>,
+    /// What is done, unless the settlement says otherwise.
+    pub activity: Option<Arc<str>>,
+    /// In which app.
+    pub app: Option<Arc<str>>,
+    /// In which flow.
+    pub flow: Option<Arc<str>>,
+}
+
 /// What a caller wants to hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Hold {
     /// Micro-credits.
     pub amount: i64,
@@ -57,6 +70,8 @@ pub struct Hold {
     pub ttl: Duration,
     /// The key under which a repetition finds the first one.
     pub idempotency_key: Option<String>,
+    /// Who asks, and what for.
+    pub origin: Origin,
 }
 
 /// A reservation that was made.
@@ -85,6 +100,15 @@ pub struct Settlement {
     pub app: Option<Arc<str>>,
     /// In which flow.
     pub flow: Option<Arc<str>>,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether it was booked now or before.
+    pub outcome: Outcome,
+    /// What was used beyond the reservation, which was booked all the same; 0 when it was booked before.
+    pub excess: i64,
 }
 
 /// What the engine says to a wish.

@@ -12,8 +12,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Account, Answer, Bucket, Figure, Held, Hold, OrgPlan, Outcome, Pays, Plan, Reported, ReservationId, Settlement,
-    Usage,
+    Account, Answer, Bucket, Figure, Held, Hold, OrgPlan, Origin, Outcome, Pays, Plan, Reported, ReservationId,
+    Settled, Settlement, Usage,
     answer::{conflict, too_large},
     counters::{Loaded, Need, Shard, Subject},
     reservations::{Reservation, State as Stand},
@@ -39,6 +39,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// How far ahead of the clock a ledger may be at the start and still be believed: a clock that was set back since, not one that was
 /// once years ahead.
 const AHEAD: Duration = days(40);
+/// What is said of a reservation that holds nothing.
+pub const GONE: &str = "Nothing is held by this reservation any more: it was settled or released, or its time is over.";
 /// The source of settlements.
 const RESERVATION: &str = "muster:reservation";
 
@@ -275,6 +277,7 @@ impl Engine {
                 over_soft: !over.is_empty(),
                 wallet: plan.wallet.as_ref().map_or(0, |wallet| wallet.amount.micros()),
                 asked_as: hold.idempotency_key.clone(),
+                origin: hold.origin.clone(),
             };
             shard.open(done.id, reservation, instant);
             for figure in plan.charged(&mut figures, pays) {
@@ -313,6 +316,7 @@ impl Engine {
                 over_soft: false,
                 wallet: policy.amount.micros(),
                 asked_as: None,
+                origin: Origin::default(),
             };
             shard.open(done, reservation, instant);
             Answer::Granted {
@@ -333,8 +337,8 @@ impl Engine {
         account: &Account,
         id: ReservationId,
         settlement: &Settlement,
-    ) -> Result<Option<Outcome>> {
-        let usage = Usage {
+    ) -> Result<Option<Settled>> {
+        let mut usage = Usage {
             quantity: settlement.quantity,
             unit_price: settlement.unit_price,
             at: Some(id.made_at()),
@@ -346,13 +350,14 @@ impl Engine {
         usage.check(self.now())?;
         let occurred = Bucket::of(&org.settings, id.made_at()).bounds();
         let permit = self.permit().await?;
-        let replied = {
+        let (replied, excess) = {
             let mut shard = self.state.shard(place(org.org));
             let instant = Instant::now();
             shard.tick(instant);
             let now = self.state.now();
             let open = shard.reservations.get(&id);
             let open_pays = open.map(|found| found.account.pays());
+            let (mut told, mut more) = (None, 0);
             let (account, bucket, booked_at, flags, ends) = match open {
                 Some(found) if !found.account.is_same_caller(account) => return Err(Error::NotFound),
                 Some(found) if found.state == Stand::Settling => {
@@ -361,7 +366,22 @@ impl Engine {
                     ));
                 }
                 Some(found) => {
-                    let excess = if usage.amount > found.amount { EXCESS } else { 0 };
+                    // What was told is what a repetition tells, which knows nothing of the reservation any more.
+                    let origin = &found.origin;
+                    if origin.activity.is_some() || origin.app.is_some() || origin.flow.is_some() {
+                        told = Some(usage.digest(&found.account));
+                    }
+                    for (said, known) in [
+                        (&mut usage.activity, &origin.activity),
+                        (&mut usage.app, &origin.app),
+                        (&mut usage.flow, &origin.flow),
+                    ] {
+                        if said.is_none() {
+                            said.clone_from(known);
+                        }
+                    }
+                    more = usage.amount.saturating_sub(found.amount).max(0);
+                    let excess = if more > 0 { EXCESS } else { 0 };
                     let soft = if found.over_soft { OVER_SOFT } else { 0 };
                     let account = shard.settles(found, usage.amount);
                     (account, found.bucket, found.admitted_at, excess | soft, true)
@@ -378,10 +398,35 @@ impl Engine {
             }
             let mut booking = booking(account, usage, booked_at, bucket, occurred, flags);
             booking.reservation = Some(id);
+            booking.digest = told.unwrap_or(booking.digest);
             shard.under_way.insert((org.org, booking.key));
-            send(permit, place(org.org), vec![(seq, booking)])
+            (send(permit, place(org.org), vec![(seq, booking)]), more)
         };
-        one(replied).await?.counts().map(Some)
+        match one(replied).await? {
+            Outcome::Conflict => Err(Error::conflict(
+                "This reservation was settled before, with another amount or other details. What was booked first counts. Report what \
+                 was used besides as usage of its own, and take back what was not by a correction.",
+            )),
+            outcome => {
+                let outcome = outcome.counts()?;
+                let excess = if outcome == Outcome::Booked { excess } else { 0 };
+                Ok(Some(Settled { outcome, excess }))
+            }
+        }
+    }
+
+    /// Whom a reservation in memory charges, and the key that asked for it; none when it is over, or elsewhere.
+    pub fn reservation(&self, org: OrgId, id: ReservationId) -> Option<(Account, Option<i64>)> {
+        let mut shard = self.state.shard(place(org));
+        shard.tick(Instant::now());
+        let found = shard.reservations.get(&id).filter(|found| found.account.org == org)?;
+        Some((found.account, found.origin.key))
+    }
+
+    /// Whom a settlement was charged to that is in the ledger.
+    pub async fn settled(&self, org: OrgId, id: ReservationId) -> Result<Option<Account>> {
+        let key = Usage::new(RESERVATION, id.to_string(), 0).key();
+        store::find_charged(&mut self.state.db.read(), org, id.made_at(), key).await
     }
 
     /// Lets go of a reservation of which nothing was used.
@@ -395,10 +440,7 @@ impl Engine {
             None => false,
         };
         if !is_open {
-            return Err(Error::Gone(
-                "Nothing is held by this reservation any more: it was settled or released, or its time is over."
-                    .to_owned(),
-            ));
+            return Err(Error::Gone(GONE.to_owned()));
         }
         shard.end(id);
         Ok(())

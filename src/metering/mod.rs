@@ -20,9 +20,9 @@ pub mod usage;
 pub mod verify;
 mod writer;
 
-pub use answer::{Answer, Held, Hold, Outcome, Reported, Settlement};
+pub use answer::{Answer, Held, Hold, Origin, Outcome, Reported, Settled, Settlement};
 pub use calendar::{Bounds, Bucket};
-pub use engine::Engine;
+pub use engine::{Engine, GONE};
 pub use plan::{Account, Figure, OrgPlan, Pays, Plan, Policy, Scope};
 pub use reservations::ReservationId;
 pub use store::statements;

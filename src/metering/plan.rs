@@ -85,8 +85,15 @@ impl Account {
     /// A member without a key or a group.
     pub const fn member(org: OrgId, member: MemberId) -> Self {
         Self {
-            org,
             member: Some(member),
+            ..Self::nobody(org)
+        }
+    }
+    /// Nobody of an organization yet.
+    pub const fn nobody(org: OrgId) -> Self {
+        Self {
+            org,
+            member: None,
             service_account: None,
             key: None,
             group: None,

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Instant};
 
 use data_encoding::HEXLOWER;
 
-use super::{Account, Bucket};
+use super::{Account, Bucket, Origin};
 use crate::{clock::Timestamp, ids::BadId, secret};
 
 /// The id of a reservation: 48 bits of unix milliseconds and 80 random bits, written `res_` and 32 hexadecimal digits.
@@ -81,6 +81,8 @@ pub(super) struct Reservation {
     pub wallet: i64,
     /// Under which idempotency key it was asked for, with what.
     pub asked_as: Option<String>,
+    /// Which key asked for it, and what for.
+    pub origin: Origin,
 }
 
 #[cfg(test)]

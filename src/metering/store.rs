@@ -1,7 +1,7 @@
 //! SQL of the ledger and its sums.
 
 use super::{
-    Kind, Scope,
+    Account, Kind, Scope,
     counters::Subject,
     rollup::{Doing, Place, Sum, Sums, sorted},
     usage::Key,
@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     db::{Read, Tx},
     error::Result,
-    ids::OrgId,
+    ids::{MemberId, OrgId},
     limits::Window,
     record, sql,
 };
@@ -151,6 +151,8 @@ sql! {
         "insert into usage_events (org_id, at, key, kind, member_id, service_account_id, key_id, group_id, activity, app, flow, amount, quantity, unit_price, booked_at, reservation, digest, flags, pool_id, allowance_id, wallet) values",
         " on conflict (org_id, at, key) do nothing returning org_id, at, key";
     DIGEST: (OrgId, Timestamp, Vec<u8>) => (i64, bool) = "select digest, wallet from usage_events where org_id = $1 and at = $2 and key = $3";
+    CHARGED: (OrgId, Timestamp, Vec<u8>) => (Option<MemberId>, Option<i64>, Option<i64>) =
+        "select member_id, service_account_id, key_id from usage_events where org_id = $1 and at = $2 and key = $3";
     UNTIMED: (OrgId, Vec<u8>) => (Timestamp,) = "select at from usage_untimed where org_id = $1 and key = $2";
     INSERT_UNTIMED: bulk (OrgId, Vec<u8>, Timestamp) = "insert into usage_untimed (org_id, key, at) values", " on conflict (org_id, key) do nothing";
     NAMES: (OrgId) => (i64, String) = "select id, name from usage_names where org_id = $1";
@@ -231,6 +233,16 @@ pub(super) async fn find_digest(
     key: Key,
 ) -> Result<Option<(i64, bool)>> {
     db.opt(DIGEST, (org, at, key)).await
+}
+/// Whom an event in the ledger was charged to.
+pub(super) async fn find_charged(db: &mut impl Read, org: OrgId, at: Timestamp, key: Key) -> Result<Option<Account>> {
+    let found = db.opt(CHARGED, (org, at, key)).await?;
+    Ok(found.map(|(member, service_account, key)| Account {
+        member,
+        service_account,
+        key,
+        ..Account::nobody(org)
+    }))
 }
 /// When an event without a time came first.
 pub(super) async fn find_untimed(db: &mut impl Read, org: OrgId, key: Key) -> Result<Option<Timestamp>> {

@@ -73,6 +73,7 @@ fn hold(amount: i64) -> Hold {
         amount,
         ttl: Duration::from_secs(60),
         idempotency_key: None,
+        ..Hold::default()
     }
 }
 
@@ -227,6 +228,7 @@ proptest! {
                         over_soft: false,
                         wallet: 0,
                         asked_as: None,
+                        origin: Origin::default(),
                     };
                     shard.open(id, reservation, now);
                     open.push((id, who, amount));
@@ -323,6 +325,7 @@ proptest! {
                         over_soft: false,
                         wallet: WALLET,
                         asked_as: None,
+                        origin: Origin::default(),
                     };
                     shard.open(id, reservation, now);
                     open.push(id);

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     access::{Explanation, Person, session},
-    api::{Problem, presented},
+    api::{IDENTITY, Problem, presented},
     app::App,
     error::Error,
     secret,
@@ -195,7 +195,7 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
         return write_problem(response, refusal.as_ref(), document);
     }
     // An error of the framework (a body that is too large, a segment that does not parse) has no refusal of ours.
-    let refusal = match refusal {
+    let mut refusal = match refusal {
         Some(refusal) => refusal,
         None if response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(response) => return,
         None => {
@@ -218,6 +218,9 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
         }
     };
     let req = response.request().clone();
+    if is_machine(req.path()) {
+        refusal.text = for_machines(&refusal);
+    }
     let trace = Trace::of(&req);
     if refusal.inner.as_deref() == Some(PANICKED) {
         app.count_panic();
@@ -287,6 +290,16 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
     *response.response_mut() = made;
 }
 
+/// A refusal in words for whoever has no page to reload and no form to send.
+fn for_machines(refusal: &Refusal) -> String {
+    match refusal.status {
+        400 => "The request could not be read. Look at its address, its headers and its body.".to_owned(),
+        404 => "There is nothing at this address.".to_owned(),
+        413 => "The body is larger than this address takes. Send it in smaller parts.".to_owned(),
+        _ => refusal.text.clone(),
+    }
+}
+
 /// Whether an address is one that machines ask.
 fn is_machine(path: &str) -> bool {
     ["/api/", "/access/", "/authz/", "/oauth/"]
@@ -341,6 +354,7 @@ fn detail_id(refusal: &Refusal, trace: &Trace) -> String {
 pub fn title(status: u16) -> &'static str {
     match status {
         400 => "This request cannot be read",
+        401 => "Not signed in, or no valid key",
         403 => "You may not do that",
         404 => "Nothing here",
         405 => "This does not work here",
@@ -348,6 +362,7 @@ pub fn title(status: u16) -> &'static str {
         409 => "Not possible as things are",
         410 => "This has ended",
         413 => "Too much at once",
+        415 => "This type of body is not taken here",
         422 => "Check what you entered",
         429 => "Too many tries",
         503 => "Muster is busy",
@@ -446,6 +461,15 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str)
     // AuthZEN wants the caller's own id back, whatever the answer is; the log has ours.
     let echoed = req.headers().get(REQUEST_ID).filter(|_| is_authzen(req.path()));
     let list = response.headers_mut();
+    // Whatever refuses: a proxy would take what the answer lacks from its client.
+    if req.path().starts_with("/authz/") {
+        for name in IDENTITY {
+            let name = HeaderName::from_static(name);
+            if !list.contains_key(&name) {
+                list.insert(name, HeaderValue::from_static(""));
+            }
+        }
+    }
     if let Some(id) = echoed {
         list.insert(REQUEST_ID, id.clone());
     } else if let Ok(id) = HeaderValue::from_str(request_id) {

@@ -149,6 +149,7 @@ impl Stage {
             amount,
             ttl: Duration::from_secs(3_600),
             idempotency_key: None,
+            ..Hold::default()
         };
         let ask = Ask {
             cost: amount,
@@ -990,6 +991,7 @@ async fn r_lim_14_no_number_of_callers_overdraws_a_wallet() {
                     amount: cost,
                     ttl: Duration::from_secs(60),
                     idempotency_key: None,
+                    ..Hold::default()
                 };
                 let Some(held) = gate.reserve(&who, &ask, &hold).await.expect("an answer").done else {
                     continue;

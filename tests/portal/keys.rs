@@ -34,7 +34,7 @@ async fn proof<P: Right>(portal: &Portal, org: &Org) -> Can<P> {
         .expect("a proof")
 }
 
-async fn group(portal: &Portal, org: &Org, name: &str, members: &[MemberId]) -> GroupId {
+pub async fn group(portal: &Portal, org: &Org, name: &str, members: &[MemberId]) -> GroupId {
     let by = proof::<permission::GroupManage>(portal, org).await;
     let now = portal.clock.now();
     let mut tx = portal.app.db.write().await.expect("a transaction");
@@ -83,7 +83,7 @@ fn form<'a>(name: &'a str, owner: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 /// Makes a key of a group or a service account.
-async fn make(by: &Client, org: &Org, name: &str, owner: &str) -> (String, String) {
+pub async fn make(by: &Client, org: &Org, name: &str, owner: &str) -> (String, String) {
     let answer = by.post(&org.path("/keys"), &form(name, owner)).await;
     let key = shown(&answer);
     (key, id_of(&answer))

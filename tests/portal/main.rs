@@ -20,6 +20,7 @@ mod contest;
 mod credits;
 mod demo;
 mod enterprise;
+mod faces;
 mod forward;
 mod groups;
 mod guide;

@@ -59,6 +59,7 @@ fn hold(amount: i64) -> Hold {
         amount,
         ttl: Duration::from_secs(60),
         idempotency_key: None,
+        ..Hold::default()
     }
 }
 
@@ -488,6 +489,7 @@ async fn a_reservation_is_settled_released_or_ends_by_itself() {
             amount,
             ttl: Duration::from_millis(ttl),
             idempotency_key: key.map(str::to_owned),
+            ..Hold::default()
         };
         let granted = gate.reserve(&ben, &costs(amount), &hold).await?;
         Ok::<_, Error>(granted.done.expect("room"))

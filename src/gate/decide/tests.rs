@@ -61,6 +61,8 @@ fn caller() -> Caller {
         owner_acts: true,
     };
     Caller {
+        lacks_context: false,
+        support: "support@example.org".to_owned(),
         standing: Some(Standing {
             membership: Some(Membership {
                 role: Role::Developer,

@@ -62,6 +62,8 @@ fn path(route: &Route) -> String {
     let path = route
         .path
         .replace("{reservation}", "rsv_0000000000000")
+        .replace("{member}", "mem_0000000000000")
+        .replace("{tenant}", "acme")
         .replace("{permission}", "api.call")
         .replace("{path:.*}", "v1/chat?model=large");
     assert!(!path.contains('{'), "{}: the matrix cannot fill {path}", route.path);
@@ -159,7 +161,7 @@ fn faults(route: &Route, machine: &Machine, answer: &Answer, secrets: &[&str]) -
             answer.status == 403
                 && challenge.ends_with(&format!("error=\"insufficient_scope\", scope=\"{}\"", duty.key()))
         }
-        Expect::Admitted => matches!(answer.status, 200 | 204 | 400 | 404 | 410 | 422),
+        Expect::Admitted => matches!(answer.status, 200 | 204 | 400 | 404 | 410 | 415 | 422),
     };
     if !right {
         faults.push(format!(
