@@ -180,7 +180,7 @@ async fn services_page(
     let title = one.as_ref().map_or("Service accounts", |service| service.name.as_str());
     let l = shell::org(app, ctx, by, title, Tab::Keys).await?;
     let unit = settings::find(&mut db, by.org()).await?.unit;
-    let mut page = ServicesPage::new(l, by, &all, one.as_ref(), &groups, unit, form, errors);
+    let mut page = ServicesPage::new(l, by, &all, one.as_ref(), (&groups, unit), form, errors);
     page.keys = keys
         .iter()
         .map(|key| (key.name.clone(), by.path(&format!("/keys/{}", key.id)), key.masked()))

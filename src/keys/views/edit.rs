@@ -495,8 +495,7 @@ impl ServicesPage {
         by: &Can<P>,
         all: &[Service],
         one: Option<&Service>,
-        groups: &[Group],
-        unit: Unit,
+        (groups, unit): (&[Group], Unit),
         form: ServiceForm,
         errors: FieldErrors,
     ) -> Self {
