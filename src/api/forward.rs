@@ -129,21 +129,21 @@ fn credits(name: &'static str, value: &str) -> Result<Credits, Error> {
 enum Asker {
     /// Whoever holds a key.
     Key(Arc<Holder>),
-    /// Somebody who has signed in to the portal, with their custom roles.
-    Person(Box<Visitor>, Vec<RoleId>),
+    /// Somebody who has signed in to the portal, with their custom roles and their features.
+    Person(Box<Visitor>, Vec<RoleId>, String),
 }
 
 impl Asker {
     fn who(&self) -> Who {
         match self {
             Self::Key(holder) => holder.who(),
-            Self::Person(visitor, _) => visitor.who(),
+            Self::Person(visitor, ..) => visitor.who(),
         }
     }
     fn slug(&self) -> &str {
         match self {
             Self::Key(holder) => &holder.bearer.slug,
-            Self::Person(visitor, _) => &visitor.org.slug,
+            Self::Person(visitor, ..) => &visitor.org.slug,
         }
     }
     /// What the headers of [`IDENTITY`] say of them.
@@ -164,14 +164,14 @@ impl Asker {
                     &reservation,
                 ]
             }
-            Self::Person(visitor, custom) => [
+            Self::Person(visitor, custom, features) => [
                 &visitor.org.slug,
                 &visitor.member.to_string(),
                 &visitor.email,
                 &list(visitor.groups.iter()),
                 &roles(visitor.role, custom),
                 "",
-                "",
+                features,
                 &reservation,
             ],
         };
@@ -232,7 +232,8 @@ async fn asker_of(app: &App, req: &HttpRequest, org: Option<&str>) -> Result<Ask
     match Visitor::find(app, req, slug).await? {
         Some(visitor) => {
             let custom = app.gate.roles_of(visitor.org.id, visitor.member).await?;
-            Ok(Asker::Person(Box::new(visitor), custom))
+            let features = app.gate.features_of(visitor.org.id, visitor.member).await?;
+            Ok(Asker::Person(Box::new(visitor), custom, features))
         }
         None => Err(denied(app, Box::new(Denial::stranger()), None, slug)),
     }
@@ -333,7 +334,7 @@ async fn answer_in_words(app: &App, req: &HttpRequest, told: Told, is_for_people
         // Whoever has signed in and is no member there is nobody here, and reads why all the same.
         (Fault::Denied(..), None | Some(Asker::Person(..))) => {
             let visitor = match &told.asker {
-                Some(Asker::Person(visitor, _)) => Some(visitor.as_ref()),
+                Some(Asker::Person(visitor, ..)) => Some(visitor.as_ref()),
                 _ => None,
             };
             match person::page(app, req, visitor, fault, made).await {

@@ -147,6 +147,11 @@ fn lines(import: &Import, bar: &ProgressBar) -> Result<Lines, Failure> {
                 .headers()
                 .map_err(|error| Failure::new(error.to_string()))?
                 .clone();
+            if head.is_empty() {
+                return Err(Failure::new(
+                    "The file is empty. Its first line is a head with time, subject and credits.",
+                ));
+            }
             for name in ["time", "subject"] {
                 if !head.iter().any(|one| one == name) {
                     return Err(Failure::new(format!("The head of the file has no column “{name}”.")));
@@ -168,7 +173,13 @@ fn lines(import: &Import, bar: &ProgressBar) -> Result<Lines, Failure> {
             |(place, text)| {
                 let line = match text {
                     Ok(text) if text.trim().is_empty() => return None,
-                    Ok(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+                    Ok(text) => serde_json::from_str(&text).map_err(|error| {
+                        if error.is_data() {
+                            error.to_string()
+                        } else {
+                            "this is not JSON; write an object with time, subject and credits on each line".to_owned()
+                        }
+                    }),
                     Err(error) => Err(error.to_string()),
                 };
                 Some((place as u64 + 1, line))
@@ -283,7 +294,7 @@ async fn book(db: &Db, keys: &Keys, import: &Import) -> Result<Tally, Failure> {
             Err(error) => {
                 tally.wrong += 1;
                 if tally.wrong <= TOLD {
-                    bar.suspend(|| eprintln!("Line {number}: {error}."));
+                    bar.suspend(|| eprintln!("Line {number}: {}.", error.trim_end_matches('.')));
                 }
             }
         }

@@ -1,6 +1,11 @@
 //! Callers: everything that a decision needs to know of whoever asks, loaded before it is made.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -126,8 +131,8 @@ pub struct Caller {
     pub is_archived: bool,
     /// The key.
     pub key: Option<Arc<KeyFacts>>,
-    /// The features of a member without a key: of the keys of their groups, and of the catalogue (C-13 of the model).
-    pub features: BTreeSet<String>,
+    /// The features of a member without a key, with their values: of the keys of their groups, and of the catalogue (C-13 of the model).
+    pub features: BTreeMap<String, String>,
     /// From where the organization lets itself be used; all levels must agree.
     pub networks: Vec<IpNet>,
     /// When the organization lets itself be used.

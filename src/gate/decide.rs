@@ -366,11 +366,11 @@ pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Resul
     }
     if let Some(feature) = &ask.feature {
         // Who comes with a key has what the key has, and nothing of others.
-        let (features, whose) = match key {
-            Some(key) => (&key.features, "this key"),
-            None => (&caller.features, "any key of your groups"),
+        let (is_enabled, whose) = match key {
+            Some(key) => (key.features.contains(feature), "this key"),
+            None => (caller.features.contains_key(feature), "any key of your groups"),
         };
-        if !features.contains(feature) {
+        if !is_enabled {
             return deny(
                 Reason::Feature,
                 &format!("The feature “{feature}” is not enabled for {whose}."),

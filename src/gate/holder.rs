@@ -81,10 +81,6 @@ impl Holder {
                 Principal::ServiceAccount(id) => ServiceId::from_raw(id).to_string(),
                 Principal::Group(group) => group.to_string(),
             };
-            let features = self.features().into_iter().map(|(key, value)| {
-                let [key, value] = [key, value].map(|text| utf8_percent_encode(text, PLAIN));
-                format!("{key}={value}")
-            });
             let role = self.bearer.owner.as_ref().map(|owner| owner.role.key().to_owned());
             let custom = self.roles.iter().map(ToString::to_string);
             Names {
@@ -92,7 +88,7 @@ impl Holder {
                 groups: list(self.groups.iter()),
                 roles: list(role.into_iter().chain(custom)),
                 key: KeyId::from_raw(self.facts.id).to_string(),
-                features: features.collect::<Vec<_>>().join(","),
+                features: encoded(self.features().into_iter()),
             }
         })
     }
@@ -116,6 +112,14 @@ impl Holder {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect()
     }
+}
+
+/// Features with their values, as headers have them: neither a name nor a value can end where it does not.
+pub(super) fn encoded<'f>(features: impl Iterator<Item = (&'f str, &'f str)>) -> String {
+    list(features.map(|(key, value)| {
+        let [key, value] = [key, value].map(|text| utf8_percent_encode(text, PLAIN));
+        format!("{key}={value}")
+    }))
 }
 
 /// Names with commas between; none of them has one inside.

@@ -197,6 +197,24 @@ impl Gate {
         Ok(live.map(|one| one.group_id).collect())
     }
 
+    /// The features of a member who comes without a key, as headers have them.
+    pub async fn features_of(&self, org: OrgId, member: MemberId) -> Result<String> {
+        let who = Who {
+            org,
+            principal: Principal::Member(member),
+            key: None,
+        };
+        let found = self.caller(&who).await?;
+        Ok(found.map_or_else(String::new, |caller| {
+            holder::encoded(
+                caller
+                    .features
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.as_str())),
+            )
+        }))
+    }
+
     /// The custom roles of a member, by id.
     pub async fn roles_of(&self, org: OrgId, member: MemberId) -> Result<Vec<RoleId>> {
         let held = roles::held_by(&mut self.0.db.read(), org, member).await?;

@@ -1,6 +1,6 @@
 //! Finding a caller: what stands in the tables, put together for a decision.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     caller::{Caller, Principal, StepUp, Who},
@@ -46,15 +46,14 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
             }
         }
     }
-    let mut features = BTreeSet::new();
+    let mut lent = Vec::new();
     if let (Principal::Member(member), None) = (who.principal, &who.key) {
-        for lent in feature::lent(db, who.org, member, now).await? {
-            let begins = lent.not_before.filter(|at| *at > now);
-            if begins.is_none() && lent.value != feature::OFF {
-                features.insert(lent.key);
-            }
-            changes.extend([begins, lent.expires_at]);
-        }
+        lent = feature::lent(db, who.org, member, now).await?;
+        lent.retain(|one| {
+            let begins = one.not_before.filter(|at| *at > now);
+            changes.extend([begins, one.expires_at]);
+            begins.is_none() && one.value != feature::OFF
+        });
     }
     let key_group = who.key.as_ref().and_then(|key| key.group);
     let group = match who.principal {
@@ -142,7 +141,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         lacks_context,
         is_archived: org.archived,
         key: who.key.clone(),
-        features,
+        features: union(lent),
         networks: Vec::new(),
         hours: Vec::new(),
         step_up: StepUp::default(),
@@ -152,6 +151,23 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
         contact,
         support: org.support_contact,
     }))
+}
+
+/// Each feature once: of numbers the largest, of other values a key's before the catalogue's.
+fn union(lent: Vec<feature::Lent>) -> BTreeMap<String, String> {
+    let mut best: BTreeMap<String, feature::Lent> = BTreeMap::new();
+    for one in lent {
+        let is_better =
+            best.get(&one.key)
+                .is_none_or(|before| match (one.value.parse::<i64>(), before.value.parse::<i64>()) {
+                    (Ok(new), Ok(old)) => new > old,
+                    _ => (one.by_key, &one.value) > (before.by_key, &before.value),
+                });
+        if is_better {
+            best.insert(one.key.clone(), one);
+        }
+    }
+    best.into_iter().map(|(key, one)| (key, one.value)).collect()
 }
 
 /// What a member may use of what was moved to them for the month: that is all, whatever their limit says.

@@ -50,6 +50,8 @@ record! {
         pub key: String,
         /// The value.
         pub value: String,
+        /// Whether a key says so, and not the catalogue.
+        pub by_key: bool,
         /// From when on the key that carries it works.
         pub not_before: Option<Timestamp>,
         /// Until when.
@@ -116,9 +118,9 @@ sql! {
     CLEAR_VALUES: (OrgId, KeyId) => () = "delete from key_features where org_id = $1 and key_id = $2";
     INSERT_VALUES: bulk (KeyId, FeatureId, OrgId, String) = "insert into key_features (key_id, feature_id, org_id, value) values", "";
     LENT: (OrgId, MemberId, Timestamp) => Lent =
-        "select f.id, f.key, f.default_value as value, cast(null as bigint) as not_before, cast(null as bigint) as expires_at from features f where f.org_id = $1 and f.default_value <> ''
+        "select f.id, f.key, f.default_value as value, false as by_key, cast(null as bigint) as not_before, cast(null as bigint) as expires_at from features f where f.org_id = $1 and f.default_value <> ''
          union
-         select f.id, f.key, kf.value, k.not_before, k.expires_at from api_keys k join key_features kf on kf.key_id = k.id join features f on f.id = kf.feature_id
+         select f.id, f.key, kf.value, true as by_key, k.not_before, k.expires_at from api_keys k join key_features kf on kf.key_id = k.id join features f on f.id = kf.feature_id
          where k.org_id = $1 and k.state = 1 and k.kind <> 1 and (k.expires_at is null or k.expires_at > $3)
            and (k.id in (select km.key_id from key_members km where km.member_id = $2)
              or k.id in (select kg.key_id from key_groups kg join group_members gm on gm.group_id = kg.group_id

@@ -468,6 +468,16 @@ async fn b_62_nothing_is_imported_beside_a_portal_that_decides() {
         "--organization",
         "acme",
     ];
+    let nonsense = house.scratch.path().join("nonsense.ndjson");
+    std::fs::write(&nonsense, "{nonsense\n").expect("a file");
+    let told = house.run(&[
+        "usage",
+        "import",
+        nonsense.to_str().expect("a path"),
+        "--organization",
+        "acme",
+    ]);
+    assert!(said(&told).contains("Line 1: this is not JSON"), "{}", said(&told));
     let mut server = house.start().await;
     let key = rig::key(&ann, &acme).await;
     let used = server

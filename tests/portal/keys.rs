@@ -1219,6 +1219,15 @@ async fn c_13_nobody_gives_their_own_key_more_than_their_groups_have() {
     assert!(may(&ben, "batch").await);
     assert!(!may(&mia, "batch").await);
     assert!(may(&mia, "rows").await, "the catalogue says so for everybody");
+    // A platform behind a proxy reads them of whoever comes with the session of their browser.
+    let behind = async |who: &Someone| {
+        let request = who.request(reqwest::Method::GET, "/authz/forward?org=acme");
+        let told = who.send(request).await;
+        assert_eq!(told.status, 200, "{}", told.body);
+        told.header("x-muster-features").to_owned()
+    };
+    assert_eq!(behind(&ben).await, "batch=on,model=small,note=seven,rows=500");
+    assert_eq!(behind(&mia).await, "model=small,rows=100");
     portal.clock.advance(40 * DAY);
     assert!(!may(&ben, "batch").await, "the key of the group has ended");
 }

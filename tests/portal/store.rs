@@ -48,6 +48,42 @@ fn people_who_come_in_are_looked_up_by_an_index() {
     assert!(faults.is_empty(), "{faults:?}");
 }
 
+/// Every minute somebody asks whose time is over: an index answers, not a walk over all members. PostgreSQL chooses by statistics that an
+/// empty table has not, so it is SQLite that is asked, whichever is under test.
+#[actix_web::test]
+async fn whose_time_is_over_is_found_by_an_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("muster.db");
+    let options = db::Options::parse(path.to_str().expect("a path"));
+    let db = Db::open(&options).await.expect("the database opens");
+    db::migrate(&db).await.expect("migrations run");
+    let Db::Sqlite { read, .. } = &db else {
+        unreachable!("a path is a file");
+    };
+    for (asked, index) in [
+        ("expires_at <= $1 order by org_id, id limit 500", "members_end"),
+        (
+            "suspended_until <= $1 order by org_id, id limit 500",
+            "members_pause_end",
+        ),
+    ] {
+        let all = statements();
+        let found = all
+            .iter()
+            .find(|one| one.sqlite.starts_with("select org_id, id from members") && one.sqlite.contains(asked));
+        let text = format!(
+            "explain query plan {}",
+            found.expect("the statement").sqlite.replace("$1", "0")
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+            .fetch_all(read)
+            .await
+            .expect("a plan");
+        let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
+        assert!(plan.join(" ").contains(index), "{plan:?}");
+    }
+}
+
 #[actix_web::test]
 async fn every_statement_is_understood_by_the_database() {
     let portal = spawn().await;

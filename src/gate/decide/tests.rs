@@ -1,4 +1,8 @@
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -72,7 +76,7 @@ fn caller() -> Caller {
         }),
         is_archived: false,
         key: Some(Arc::new(key)),
-        features: BTreeSet::from(["batch".to_owned()]),
+        features: BTreeMap::from([("batch".to_owned(), "on".to_owned())]),
         networks: Vec::new(),
         hours: Vec::new(),
         step_up: StepUp::default(),

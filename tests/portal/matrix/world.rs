@@ -954,7 +954,11 @@ pub fn path(world: &World, caller: &Caller, pattern: &str, target: Target, place
     path = path
         .replace("{reservation}", "rsv_0000000000000")
         .replace("{permission}", "api.call")
+        .replace("{tenant}", "acme")
         .replace("{path:.*}", "v1/chat");
+    if pattern.starts_with("/api/") {
+        path = path.replace("{member}", "mem_0000000000000");
+    }
     if target == Target::GroupMember {
         path = path.replace("{group}", &group());
     }
