@@ -64,7 +64,7 @@ fn plan(org: &Arc<OrgPlan>, member: i64) -> Plan {
         window,
         amount: Amount::credits(4_000_000_000),
         enforcement: Enforcement::Hard,
-        source: "own limit".to_owned(),
+        source: "own limit".into(),
     };
     Plan {
         account: Account::member(ORG, MemberId::from_raw((1 << 32) | member)),

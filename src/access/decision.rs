@@ -182,10 +182,10 @@ pub fn decide(who: &Standing, permission: Permission) -> Result<(), Refusal> {
 
 /// What a lead may do within the own group, whatever the own role permits.
 pub const fn lead_may(permission: Permission) -> bool {
-    matches!(permission, Permission::GroupManage)
+    matches!(permission, Permission::GroupManage | Permission::UsageRead)
 }
 
-/// Decides about one group, whose lead may manage it; a lead whose membership does not act leads nothing.
+/// Decides about one group, whose lead may manage it and read what its members use; a lead whose membership does not act leads nothing.
 pub fn decide_in_group(who: &Standing, permission: Permission, leads: bool) -> Result<(), Refusal> {
     match decide(who, permission) {
         Err(Refusal::Missing) if leads && who.acting_role().is_some() && lead_may(permission) => Ok(()),

@@ -29,14 +29,25 @@ pub enum GroupDuty {
     Read,
     /// Care for its people, its description and its page: its leads.
     Lead,
+    /// See what its members have used: its leads, and whoever reads usage everywhere (MODEL section 2.5).
+    Usage,
 }
 
 impl GroupDuty {
+    /// The permission that gives it for every group, and that leading gives for one; none where belonging to it is enough.
+    const fn permission(self) -> Option<Permission> {
+        match self {
+            Self::Read => None,
+            Self::Lead => Some(Permission::GroupManage),
+            Self::Usage => Some(Permission::UsageRead),
+        }
+    }
     /// What one may do with it, to complete "You may not …".
     const fn deed(self) -> &'static str {
         match self {
             Self::Read => "see this group",
             Self::Lead => "manage this group",
+            Self::Usage => "see what the members of this group have used",
         }
     }
 }
@@ -59,6 +70,13 @@ impl Duty for GroupRead {
 pub struct GroupLead;
 impl Duty for GroupLead {
     const DUTY: GroupDuty = GroupDuty::Lead;
+}
+
+/// See [`GroupDuty::Usage`].
+#[derive(Debug, Clone, Copy)]
+pub struct GroupUsage;
+impl Duty for GroupUsage {
+    const DUTY: GroupDuty = GroupDuty::Usage;
 }
 
 /// The proof that whoever acts has the duty `D` in one group.
@@ -150,9 +168,9 @@ async fn standing<D: Duty>(
         _ => None,
     };
     let leads = inside.as_ref().is_some_and(|inside| inside.is_lead);
-    let allowed = match D::DUTY {
-        GroupDuty::Read => inside.is_some() || sees_all_groups(&can),
-        GroupDuty::Lead => decision::decide_in_group(can.standing(), Permission::GroupManage, leads).is_ok(),
+    let allowed = match D::DUTY.permission() {
+        None => inside.is_some() || sees_all_groups(&can),
+        Some(permission) => decision::decide_in_group(can.standing(), permission, leads).is_ok(),
     };
     if !allowed {
         return Ok(Err(Box::new(can)));
@@ -189,8 +207,8 @@ impl<D: Duty> FromRequest for GroupCan<D> {
                 Ok(found) => Ok(found),
                 Err(can) => {
                     req.extensions_mut().remove::<Acting>();
-                    if D::DUTY == GroupDuty::Lead {
-                        explain(&can, GroupManage::PERMISSION, &req);
+                    if let Some(permission) = D::DUTY.permission() {
+                        explain(&can, permission, &req);
                     }
                     deny(&app, &actor, Some(org.id), &req, D::DUTY.deed(), now).await;
                     Err(Error::forbidden(format!(

@@ -13,7 +13,7 @@ pub use can::{
     Acting, Can, Display, EnterpriseCan, Explanation, OrgRef, Person, SignedIn, inside, membership, operator,
 };
 pub(crate) use can::{acting, org, resumed, standing_of};
-pub use group::{GroupCan, GroupDuty, GroupLead, GroupRead, sees_all_groups};
+pub use group::{GroupCan, GroupDuty, GroupLead, GroupRead, GroupUsage, sees_all_groups};
 pub use lattice::Power;
 pub use permission::{Class, EnterpriseRole, Heading, Permission, Right, Role};
 pub use permissions::Permissions;

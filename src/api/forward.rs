@@ -19,10 +19,10 @@ use super::{
     problem::{Fault, rate_limit},
 };
 use crate::{
-    access::{Person, Role},
+    access::Person,
     app::App,
     error::Error,
-    gate::{Ask, Denial, Granted, Holder, Verdict, Who, list},
+    gate::{Ask, Denial, Granted, Holder, Verdict, Who, list, role_names},
     ids::RoleId,
     metering::{Hold, ReservationId},
     web::request::Trace,
@@ -169,7 +169,7 @@ impl Asker {
                 &visitor.member.to_string(),
                 &visitor.email,
                 &list(visitor.groups.iter()),
-                &roles(visitor.role, custom),
+                &role_names(visitor.role, custom),
                 "",
                 features,
                 &reservation,
@@ -178,12 +178,6 @@ impl Asker {
         // What no header can carry is not said; nothing here holds such characters.
         values.map(|value| HeaderValue::from_str(value).unwrap_or(EMPTY))
     }
-}
-
-/// The role of a member and the ids of their custom roles, as `X-Muster-Roles` has them.
-fn roles(role: Option<Role>, custom: &[RoleId]) -> String {
-    let role = role.map(|role| role.key().to_owned());
-    list(role.into_iter().chain(custom.iter().map(ToString::to_string)))
 }
 
 /// What a proxy is told.

@@ -133,13 +133,8 @@ impl<T: serde::de::DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = Fault;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = whole(req, payload);
-        let media = takes_json(req);
-        Box::pin(async move {
-            media?;
-            let bytes = bytes.await?;
-            read(&bytes).map(Body).map_err(Fault::from)
-        })
+        let body = body(req, payload);
+        Box::pin(async move { Ok(Self(read(&body.await?)?)) })
     }
 }
 
@@ -150,25 +145,27 @@ impl<T: serde::de::DeserializeOwned + Default + 'static> FromRequest for BodyOr<
     type Error = Fault;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = whole(req, payload);
-        let media = takes_json(req);
+        let body = body(req, payload);
         Box::pin(async move {
-            let bytes = bytes.await?;
-            if bytes.is_empty() {
-                return Ok(Self(T::default()));
+            match body.await? {
+                empty if empty.is_empty() => Ok(Self(T::default())),
+                bytes => Ok(Self(read(&bytes)?)),
             }
-            media?;
-            read(&bytes).map(Self).map_err(Fault::from)
         })
     }
 }
 
-fn whole(req: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Bytes, Error>> + use<> {
+/// The whole body, which says of itself that it is JSON, or says nothing; of one that is empty nothing is asked.
+fn body(req: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Bytes, Fault>> + use<> {
     let bytes = Bytes::from_request(req, payload);
+    let media = takes_json(req);
     async move {
-        bytes
-            .await
-            .map_err(|_| Error::BadRequest("The request ended early. Try again.".to_owned()))
+        let early = |_| Error::BadRequest("The request ended early. Try again.".to_owned());
+        let bytes = bytes.await.map_err(early)?;
+        if !bytes.is_empty() {
+            media?;
+        }
+        Ok(bytes)
     }
 }
 

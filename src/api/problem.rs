@@ -1,5 +1,7 @@
 //! Refusals as machines read them: problem+json (RFC 9457), `Retry-After`, and the fields of draft-ietf-httpapi-ratelimit-headers.
 
+use std::fmt::Write as _;
+
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
@@ -26,50 +28,48 @@ const MOST: i64 = 999_999_999_999_999;
 
 /// How a limit stands, as answers show it.
 #[derive(Debug, Clone, Serialize)]
-pub struct LimitWords {
-    policy: String,
+pub struct LimitWords<'l> {
+    policy: &'static str,
     window: &'static str,
     limit: Credits,
     spent: Credits,
     reserved: Credits,
     remaining: Credits,
     enforcement: &'static str,
-    source: String,
+    source: &'l str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<String>,
 }
 
 /// An instant in a zone (RFC 3339).
 pub fn instant(at: Timestamp, zone: &Zone) -> String {
-    at.instant()
-        .to_zoned(zone.tz())
-        .strftime("%Y-%m-%dT%H:%M:%S%:z")
-        .to_string()
+    let at = at.instant();
+    // Parts of a second are left out; what is younger than 1970 is never told.
+    let at = jiff::Timestamp::from_second(at.as_second()).unwrap_or(at);
+    at.display_with_offset(zone.tz().to_offset(at)).to_string()
 }
 
 /// Limits as answers show them.
-pub fn limit_words(limits: &[LimitState], zone: &Zone) -> Vec<LimitWords> {
+pub fn limit_words<'l>(limits: &'l [LimitState], zone: &Zone) -> Vec<LimitWords<'l>> {
     limits
         .iter()
         .map(|limit| LimitWords {
-            policy: limit.name.clone(),
+            policy: limit.name,
             window: limit.window.key(),
             limit: Credits::from_micros(limit.limit.micros()),
             spent: Credits::from_micros(limit.spent),
             reserved: Credits::from_micros(limit.reserved),
             remaining: Credits::from_micros(limit.remaining),
             enforcement: limit.enforcement.key(),
-            source: limit.source.clone(),
+            source: &limit.source,
             reset_at: limit.reset_at.map(|at| instant(at, zone)),
         })
         .collect()
 }
 
-/// Says of an answer that the member's wallet pays.
-pub fn charged(body: &mut Value, pays: Pays) {
-    if pays == Pays::Wallet {
-        body["charged"] = json!("wallet");
-    }
+/// What an answer says of who pays, when it is the member's wallet.
+pub fn charged(pays: Pays) -> Option<&'static str> {
+    (pays == Pays::Wallet).then_some("wallet")
 }
 
 /// Whole seconds until an instant, rounded up, so that nobody comes back too early.
@@ -83,23 +83,23 @@ pub fn rate_limit(limits: &[LimitState], now: Timestamp) -> Option<(String, Stri
     if limits.is_empty() {
         return None;
     }
-    let (mut policies, mut states) = (Vec::new(), Vec::new());
+    let (mut policies, mut states) = (String::with_capacity(160), String::with_capacity(96));
     for limit in limits {
-        let (q, r) = (limit.limit.micros().clamp(0, MOST), limit.remaining.clamp(0, MOST));
-        let name = &limit.name;
-        match limit.reset_at {
-            Some(end) => {
-                let w = seconds(end, limit.since).max(1);
-                policies.push(format!("\"{name}\";q={q};w={w};muster-unit=\"microcredit\""));
-                states.push(format!("\"{name}\";r={r};t={}", seconds(end, now)));
-            }
-            None => {
-                policies.push(format!("\"{name}\";q={q};muster-unit=\"microcredit\""));
-                states.push(format!("\"{name}\";r={r}"));
-            }
+        if !policies.is_empty() {
+            policies.push_str(", ");
+            states.push_str(", ");
         }
+        let (q, r) = (limit.limit.micros().clamp(0, MOST), limit.remaining.clamp(0, MOST));
+        let name = limit.name;
+        let _ = write!(policies, "\"{name}\";q={q}");
+        let _ = write!(states, "\"{name}\";r={r}");
+        if let Some(end) = limit.reset_at {
+            let _ = write!(policies, ";w={}", seconds(end, limit.since).max(1));
+            let _ = write!(states, ";t={}", seconds(end, now));
+        }
+        policies.push_str(";muster-unit=\"microcredit\"");
     }
-    Some((policies.join(", "), states.join(", ")))
+    Some((policies, states))
 }
 
 /// Adds the fields about limits to an answer.
@@ -225,7 +225,7 @@ impl Fault {
                         .failing
                         .iter()
                         .filter_map(|place| denial.limits.get(*place))
-                        .map(|limit| limit.name.as_str())
+                        .map(|limit| limit.name)
                         .collect();
                     document["violated-policies"] = json!(names);
                     document["limits"] = json!(limit_words(&denial.limits, &scene.zone));

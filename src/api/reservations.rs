@@ -7,13 +7,12 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Path},
 };
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Credits,
     machine::{Body, BodyOr, Machine, denied},
-    problem::{Fault, charged, instant, limit_words, with_limits},
+    problem::{Fault, LimitWords, charged, instant, limit_words, with_limits},
     subject::{self, Found, Subject},
 };
 use crate::{
@@ -93,6 +92,19 @@ fn unknown(error: Error) -> Fault {
     }
 }
 
+/// What is answered when it is held.
+#[derive(Debug, Serialize)]
+struct Reserved<'l> {
+    id: String,
+    amount: Credits,
+    expires_at: String,
+    limits: Vec<LimitWords<'l>>,
+    /// The policies that only warn, and are overrun.
+    over_soft: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charged: Option<&'static str>,
+}
+
 /// Holds an amount: 201 with its id, or 403 or 429.
 pub async fn create(
     app: Data<App>,
@@ -154,20 +166,20 @@ pub async fn create(
             } else {
                 StatusCode::CREATED
             };
-            let soft: Vec<&str> = over
+            let soft: Vec<&'static str> = over
                 .iter()
                 .filter_map(|place| limits.get(*place))
-                .map(|limit| limit.name.as_str())
+                .map(|limit| limit.name)
                 .collect();
-            let mut body = json!({
-                "id": held.id.to_string(),
-                "amount": wanted.amount,
-                "expires_at": instant(held.expires_at, zone),
-                "limits": limit_words(&limits, zone),
-                "over_soft": soft,
-            });
-            charged(&mut body, pays);
-            Ok(with_limits(&mut HttpResponse::build(status), &limits, app.gate.now()).json(body))
+            let reserved = Reserved {
+                id: held.id.to_string(),
+                amount: wanted.amount,
+                expires_at: instant(held.expires_at, zone),
+                limits: limit_words(&limits, zone),
+                over_soft: soft,
+                charged: charged(pays),
+            };
+            Ok(with_limits(&mut HttpResponse::build(status), &limits, app.gate.now()).json(reserved))
         }
         (Verdict::Deny(denial), _) => Err(denied(&app, denial, caller.as_deref(), &machine.holder.bearer.slug)),
         (Verdict::Allow { .. }, None) => Err(Error::Busy.into()),
@@ -186,6 +198,18 @@ pub struct Settled {
     activity_type: Option<String>,
     app: Option<String>,
     flow: Option<String>,
+}
+
+/// What is answered when it is booked.
+#[derive(Debug, Serialize)]
+struct Booked {
+    id: String,
+    amount: Credits,
+    /// Whether it had been told before.
+    duplicate: bool,
+    /// What was used beyond the reservation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excess: Option<Credits>,
 }
 
 /// Books what was used and lets go of the rest: 200, told again as well.
@@ -211,12 +235,12 @@ pub async fn settle(
         flow: settled.flow.map(Into::into),
     };
     let told = app.gate.settle_for(&charged, id, &settlement).await.map_err(unknown)?;
-    let mut body =
-        json!({ "id": id.to_string(), "amount": settled.amount, "duplicate": told.outcome == Outcome::Duplicate });
-    if told.excess > 0 {
-        body["excess"] = json!(Credits::from_micros(told.excess));
-    }
-    Ok(HttpResponse::Ok().json(body))
+    Ok(HttpResponse::Ok().json(Booked {
+        id: id.to_string(),
+        amount: settled.amount,
+        duplicate: told.outcome == Outcome::Duplicate,
+        excess: (told.excess > 0).then(|| Credits::from_micros(told.excess)),
+    }))
 }
 
 /// Whose reservation is let go of.

@@ -1,13 +1,12 @@
 //! Check and record: usage whose amount is known is booked if every hard limit has room, and refused without a trace otherwise.
 
 use actix_web::{HttpResponse, web::Data};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Credits,
     machine::{Body, Machine, denied},
-    problem::{Fault, charged, limit_words, with_limits},
+    problem::{Fault, LimitWords, charged, limit_words, with_limits},
     reservations::about,
     subject::Subject,
 };
@@ -37,6 +36,16 @@ pub struct Used {
     permission: Option<String>,
     feature: Option<String>,
     ip: Option<std::net::IpAddr>,
+}
+
+/// What is answered when it was booked.
+#[derive(Debug, Serialize)]
+struct Recorded<'l> {
+    /// Whether it had been told before.
+    duplicate: bool,
+    limits: Vec<LimitWords<'l>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charged: Option<&'static str>,
 }
 
 /// An instant as RFC 3339 writes it.
@@ -76,9 +85,12 @@ pub async fn create(app: Data<App>, machine: Machine, body: Body<Used>) -> Resul
         (Verdict::Allow { limits, pays, .. }, Some(outcome)) => {
             app.gate.note_authorized(&who, ask.ip);
             let zone = machine.caller.plan.org.settings.zone();
-            let mut body = json!({ "duplicate": outcome == Outcome::Duplicate, "limits": limit_words(&limits, zone) });
-            charged(&mut body, pays);
-            Ok(with_limits(&mut HttpResponse::Ok(), &limits, app.gate.now()).json(body))
+            let recorded = Recorded {
+                duplicate: outcome == Outcome::Duplicate,
+                limits: limit_words(&limits, zone),
+                charged: charged(pays),
+            };
+            Ok(with_limits(&mut HttpResponse::Ok(), &limits, app.gate.now()).json(recorded))
         }
         (Verdict::Deny(denial), _) => {
             let caller = app.gate.caller(&who).await?;

@@ -17,8 +17,6 @@ pub struct Authority(Held);
 enum Held {
     Server(PoolConnection<Postgres>),
     File(#[expect(dead_code, reason = "the lock ends when it is closed")] File),
-    /// A database in memory is nobody else's.
-    Own,
 }
 
 impl Db {
@@ -26,11 +24,7 @@ impl Db {
     pub async fn authority(&self, number: i64) -> Result<Option<Authority>> {
         let pool = match self {
             Self::Sqlite { read, .. } => {
-                let options = read.connect_options();
-                let mut path = options.get_filename().as_os_str().to_owned();
-                if options.get_filename().parent().is_none() || path.is_empty() {
-                    return Ok(Some(Authority(Held::Own)));
-                }
+                let mut path = read.connect_options().get_filename().as_os_str().to_owned();
                 path.push("-lock");
                 let held = tokio::task::spawn_blocking(move || lock(path.into())).await;
                 let held = held.map_err(|error| Error::Internal(error.to_string()))??;
@@ -64,7 +58,7 @@ impl Authority {
     pub async fn lasts(&mut self) -> bool {
         match &mut self.0 {
             Held::Server(connection) => connection.ping().await.is_ok(),
-            Held::File(_) | Held::Own => true,
+            Held::File(_) => true,
         }
     }
     /// Gives the right back.

@@ -26,8 +26,9 @@ use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
 
 use crate::error::Result;
 
-/// How many rows one statement inserts at most; a row has at most some thirty values, and PostgreSQL takes 65,535 of them.
-const LARGEST: usize = 512;
+/// How many rows one statement inserts at most. Statements of each size stay prepared, and one of more rows takes memory but hardly saves
+/// time.
+const LARGEST: usize = 128;
 /// How long a change waits for its turn to write.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -182,16 +183,39 @@ impl Tx {
 
     /// Inserts many rows with as few statements as the databases like; the number of rows that were new.
     pub async fn many<P: Params>(&mut self, bulk: Bulk<P>, rows: Vec<P>) -> Result<u64> {
+        self.insert(bulk, rows, None::<fn() -> P>).await
+    }
+
+    /// The same where there is a row that changes nothing after the last one. On SQLite a statement that is nearly long enough is filled
+    /// up with that one: a message to its thread takes longer than a few rows.
+    pub async fn many_filled<P: Params>(&mut self, bulk: Bulk<P>, rows: Vec<P>, idle: impl Fn() -> P) -> Result<u64> {
+        // PostgreSQL takes no row twice in a statement that updates what is there.
+        let idle = Some(idle).filter(|_| self.engine() == Engine::Sqlite);
+        self.insert(bulk, rows, idle).await
+    }
+
+    async fn insert<P: Params, F: Fn() -> P>(&mut self, bulk: Bulk<P>, rows: Vec<P>, idle: Option<F>) -> Result<u64> {
         let engine = self.engine();
         let mut changed = 0;
         let mut rest = rows.into_iter();
-        while let Some(size) = chunk_size(rest.len()) {
+        loop {
+            let left = rest.len();
+            let size = match &idle {
+                Some(_) => filled_size(left),
+                None => chunk_size(left),
+            };
+            let Some(size) = size else { break };
             let text = bulk.text(engine, size);
             let chunk = rest.by_ref().take(size);
             changed += match &mut self.inner {
                 Inner::Sqlite(tx) => {
                     let mut arguments = sqlx::sqlite::SqliteArguments::default();
                     chunk.into_iter().try_for_each(|row| row.add_sqlite(&mut arguments))?;
+                    for _ in left..size {
+                        if let Some(idle) = &idle {
+                            idle().add_sqlite(&mut arguments)?;
+                        }
+                    }
                     sqlx::query_with(sql_str(text), arguments)
                         .execute(&mut **tx)
                         .await?
@@ -297,6 +321,17 @@ fn fate(error: &sqlx::Error) -> Fate {
 fn chunk_size(left: usize) -> Option<usize> {
     // Powers of two: few statements insert any number of rows, and there are few enough texts of them to stay prepared.
     (left > 0).then(|| (1 << left.ilog2()).min(LARGEST))
+}
+
+/// The same where a statement may have more rows than there are.
+fn filled_size(left: usize) -> Option<usize> {
+    (left > 0).then(|| {
+        if left <= 8 {
+            left.next_power_of_two()
+        } else {
+            left.next_multiple_of(8).min(LARGEST)
+        }
+    })
 }
 
 impl Db {

@@ -176,6 +176,8 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         .statement_cache_capacity(512)
         .pragma("wal_autocheckpoint", "16000")
         .pragma("cache_size", "-32768") // KiB; the writer's, for the pages that a long transaction changes
+        // What a statement of many rows would put back if it failed is kept in memory: a file for it costs more than the rows.
+        .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .log_slow_statements(log::LevelFilter::Warn, Duration::from_secs(1))
         .log_statements(log::LevelFilter::Off);

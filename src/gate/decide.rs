@@ -1,5 +1,7 @@
 //! The decision, as a pure function: the steps in their order, the first that refuses is the answer, and of limits all that refuse.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::caller::{Ask, Caller, Hours};
@@ -116,13 +118,13 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitState {
     /// The stable name: "member-daily".
-    pub name: String,
+    pub name: &'static str,
     /// What it limits.
     pub scope: Scope,
     /// How long it counts.
     pub window: Window,
     /// Where it comes from, in words.
-    pub source: String,
+    pub source: Arc<str>,
     /// How much it allows.
     pub limit: Amount,
     /// What was booked in the window, in micro-credits.
@@ -252,7 +254,7 @@ impl Denial {
             .failing
             .iter()
             .filter_map(|place| self.limits.get(*place))
-            .map(|limit| limit.name.as_str())
+            .map(|limit| limit.name)
             .collect();
         json!({
             "reason": self.reason.key(),
@@ -296,25 +298,28 @@ pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Resul
         match standing.membership {
             None => return deny(Reason::Stranger, "There is no membership in this organization."),
             Some(membership) => {
-                if membership.stop == Some(Stop::Disabled) {
-                    // No administrator can undo it, so nobody is sent to one (R-MEM-05).
-                    let (detail, contact) = match caller.support.as_str() {
-                        "" => ("The membership is disabled. Contact support.".to_owned(), &[][..]),
-                        support => (
-                            format!("The membership is disabled. Contact support: {support}."),
-                            std::slice::from_ref(&caller.support),
-                        ),
-                    };
-                    return ask_of(contact, Reason::Membership(MembershipStop::Disabled), &detail);
-                }
                 if let Some(stop) = membership.stop {
-                    let detail = match stop {
-                        Stop::Deactivated => "The membership is deactivated. Ask your organization administrator.",
-                        Stop::Disabled => "The membership is disabled.",
-                        Stop::Ended => "The membership has ended on its date. Ask your organization administrator.",
-                        Stop::Left => "The membership is over.",
+                    let told = |detail: &str| deny(Reason::Membership(stop.into()), detail);
+                    return match (stop, caller.support.as_str()) {
+                        (Stop::Deactivated, _) => {
+                            told("The membership is deactivated. Ask your organization administrator.")
+                        }
+                        // No administrator can undo it, so nobody is sent to one (R-MEM-05).
+                        (Stop::Disabled, "") => ask_of(
+                            &[],
+                            Reason::Membership(stop.into()),
+                            "The membership is disabled. Contact support.",
+                        ),
+                        (Stop::Disabled, support) => ask_of(
+                            std::slice::from_ref(&caller.support),
+                            Reason::Membership(stop.into()),
+                            &format!("The membership is disabled. Contact support: {support}."),
+                        ),
+                        (Stop::Ended, _) => {
+                            told("The membership has ended on its date. Ask your organization administrator.")
+                        }
+                        (Stop::Left, _) => told("The membership is over."),
                     };
-                    return deny(Reason::Membership(stop.into()), detail);
                 }
             }
         }
@@ -390,7 +395,7 @@ pub fn states(plan: &Plan, figures: &[Figure]) -> Vec<LimitState> {
                 name: policy.name(),
                 scope: policy.scope,
                 window: policy.window,
-                source: policy.source.clone(),
+                source: Arc::clone(&policy.source),
                 limit: policy.amount,
                 spent: figure.spent,
                 reserved: figure.reserved,

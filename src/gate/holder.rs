@@ -13,6 +13,7 @@ use super::{
     load, store,
 };
 use crate::{
+    access::Role,
     clock::Timestamp,
     db::Db,
     error::Result,
@@ -81,12 +82,11 @@ impl Holder {
                 Principal::ServiceAccount(id) => ServiceId::from_raw(id).to_string(),
                 Principal::Group(group) => group.to_string(),
             };
-            let role = self.bearer.owner.as_ref().map(|owner| owner.role.key().to_owned());
-            let custom = self.roles.iter().map(ToString::to_string);
+            let role = self.bearer.owner.as_ref().map(|owner| owner.role);
             Names {
                 principal,
                 groups: list(self.groups.iter()),
-                roles: list(role.into_iter().chain(custom)),
+                roles: role_names(role, &self.roles),
                 key: KeyId::from_raw(self.facts.id).to_string(),
                 features: encoded(self.features().into_iter()),
             }
@@ -120,6 +120,12 @@ pub(super) fn encoded<'f>(features: impl Iterator<Item = (&'f str, &'f str)>) ->
         let [key, value] = [key, value].map(|text| utf8_percent_encode(text, PLAIN));
         format!("{key}={value}")
     }))
+}
+
+/// The role of a member and the ids of their custom roles, as `X-Muster-Roles` has them.
+pub fn role_names(role: Option<Role>, custom: &[RoleId]) -> String {
+    let role = role.map(|role| role.key().to_owned());
+    list(role.into_iter().chain(custom.iter().map(ToString::to_string)))
 }
 
 /// Names with commas between; none of them has one inside.

@@ -111,7 +111,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
             window: Window::Total,
             amount,
             enforcement: Enforcement::Hard,
-            source: "own wallet".to_owned(),
+            source: "own wallet".into(),
         });
     }
     // A pool counts what is attributed to its group, so only that one applies.
@@ -178,7 +178,7 @@ fn of_allowance(member: MemberId, drawn: &Drawn, limit: Amount) -> Policy {
         window: Window::Month,
         amount: limit,
         enforcement: Enforcement::Hard,
-        source: format!("credit pool {}", drawn.name),
+        source: format!("credit pool {}", drawn.name).into(),
     }
 }
 
@@ -196,7 +196,7 @@ fn of_pool(drawn: &Drawn, now: Timestamp) -> Option<Policy> {
         window: Window::Total,
         amount,
         enforcement: Enforcement::Hard,
-        source: drawn.name.clone(),
+        source: drawn.name.as_str().into(),
     })
 }
 
@@ -209,8 +209,8 @@ pub(super) fn policy(scope: Scope, scope_id: i64, limit: &Limit) -> Option<Polic
         amount: limit.value.amount()?,
         enforcement: limit.enforcement,
         source: match (scope, &limit.source) {
-            (Scope::Organization, _) => "organization".to_owned(),
-            _ => limit.source_words(),
+            (Scope::Organization, _) => "organization".into(),
+            _ => limit.source_words().into(),
         },
     })
 }

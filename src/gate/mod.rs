@@ -14,6 +14,6 @@ mod uses;
 
 pub use caller::{Ask, Assurance, Caller, Hours, KeyFacts, Principal, StepUp, Who};
 pub use decide::{Denial, LimitState, Reason, Verdict, decide};
-pub use holder::{Holder, Names, list};
+pub use holder::{Holder, Names, list, role_names};
 pub use keep::{Charged, Gate, Granted, Withheld};
 pub use store::{main_group, statements};

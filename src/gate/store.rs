@@ -64,8 +64,7 @@ pub(super) async fn list_members(db: &mut impl Read, org: OrgId, after: MemberId
 /// The group that a member's usage is attributed to where no key says another one; none for who is in none.
 pub async fn main_group(db: &mut impl Read, org: OrgId, member: MemberId, now: Timestamp) -> Result<Option<GroupId>> {
     let groups = list_belongings(db, org, member).await?;
-    let live = groups.iter().find(|one| one.expires_at.is_none_or(|end| end > now));
-    Ok(live.map(|one| one.group_id))
+    Ok(groups.iter().find(|one| one.is_live(now)).map(|one| one.group_id))
 }
 /// The groups of a member, the one that usage is attributed to first.
 pub(super) async fn list_belongings(db: &mut impl Read, org: OrgId, member: MemberId) -> Result<Vec<Belonging>> {

@@ -16,6 +16,9 @@ use crate::{
     members::member,
 };
 
+/// So many first calls are written in one transaction.
+const AT_ONCE: usize = 200;
+
 /// What waits to be written.
 #[derive(Debug, Default)]
 struct Waiting {
@@ -51,12 +54,18 @@ impl Uses {
         for (key, (at, ip)) in keys {
             keys::touch(&mut tx, key, at, &ip.map(|ip| ip.to_string()).unwrap_or_default()).await?;
         }
-        for (org, member) in firsts {
-            match member::establish_contexts(&mut tx, by, org, &[member], now).await {
-                Ok(()) | Err(Error::NotFound) => {} // whoever is gone meanwhile needs none
-                Err(error) => return Err(error),
+        tx.commit().await?;
+        // Thousands may come for the first time after an import, and others want to write meanwhile.
+        for some in firsts.into_iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            let mut tx = db.write().await?;
+            for (org, member) in some {
+                match member::establish_contexts(&mut tx, by, *org, &[*member], now).await {
+                    Ok(()) | Err(Error::NotFound) => {} // whoever is gone meanwhile needs none
+                    Err(error) => return Err(error),
+                }
             }
+            tx.commit().await?;
         }
-        tx.commit().await
+        Ok(())
     }
 }

@@ -4,6 +4,8 @@
 //! The checksum is a CRC-32 over everything before it. It keeps nobody out; it tells a mistyped key from an unknown one without a
 //! look-up. What keeps people out are 190 bits from the operating system, of which only the SHA-256 of the whole text is stored.
 
+use std::fmt::Write as _;
+
 use zeroize::Zeroizing;
 
 use super::Kind;
@@ -32,8 +34,12 @@ impl PlainKey {
     }
     /// Draws another secret for a key that keeps its public id.
     pub fn of(kind: Kind, public_id: &str) -> Self {
-        let body = Zeroizing::new(format!("mst_{}_{public_id}_{}", kind.letter(), draw(SECRET)));
-        Self(Zeroizing::new(format!("{}{}", *body, checksum(&body))))
+        // As long as it will be from the beginning, so that no part of it is left behind where it grew.
+        let mut text = Zeroizing::new(String::with_capacity(LENGTH));
+        let _ = write!(text, "mst_{}_{public_id}_{}", kind.letter(), draw(SECRET));
+        let check = checksum(&text);
+        text.extend(check.map(char::from));
+        Self(text)
     }
     /// The part that stands in clear on pages.
     pub fn public_id(&self) -> &str {
@@ -90,7 +96,7 @@ impl Presented {
                 _ => byte.is_ascii_alphanumeric(),
             })
             && text.as_bytes()[START - 1] == b'_';
-        if !is_ours || checksum(&text[..LENGTH - CHECK]) != text[LENGTH - CHECK..] {
+        if !is_ours || checksum(&text[..LENGTH - CHECK]) != text.as_bytes()[LENGTH - CHECK..] {
             return Err(Malformed::Mistyped);
         }
         Ok(Self {
@@ -127,16 +133,16 @@ fn sign(number: u32) -> char {
     char::from(ALPHABET[(number % 62) as usize])
 }
 
-fn checksum(body: &str) -> String {
+fn checksum(body: &str) -> [u8; CHECK] {
     let mut crc = flate2::Crc::new();
     crc.update(body.as_bytes());
     let mut left = crc.sum();
-    let mut digits = ['0'; CHECK];
+    let mut digits = [0; CHECK];
     for digit in digits.iter_mut().rev() {
-        *digit = sign(left);
+        *digit = ALPHABET[(left % 62) as usize];
         left /= 62;
     }
-    digits.iter().collect()
+    digits
 }
 
 /// A fresh nonce for a form, by which sending it again is told from another key.

@@ -39,22 +39,32 @@ pub enum Scope {
     Allowance = 11,
 }
 
-impl Scope {
-    /// The word in the name of a policy.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::Group => "group",
-            Self::Member => "member",
-            Self::ServiceAccount => "service-account",
-            Self::Key => "key",
-            Self::Activity => "activity",
-            Self::App => "app",
-            Self::Flow => "flow",
-            Self::Pool => "pool",
-            Self::Wallet => "wallet",
-            Self::Allowance => "allowance",
+macro_rules! names {
+    ($($scope:ident $key:literal),+) => {
+        /// The word in the name of a policy.
+        pub const fn key(self) -> &'static str {
+            match self {
+                $(Self::$scope => $key),+
+            }
         }
+        /// The stable name of a policy in answers: "member-daily".
+        pub const fn policy(self, window: Window) -> &'static str {
+            match (self, window) {
+                $(
+                    (Self::$scope, Window::Day) => concat!($key, "-daily"),
+                    (Self::$scope, Window::Week) => concat!($key, "-weekly"),
+                    (Self::$scope, Window::Month) => concat!($key, "-monthly"),
+                    (Self::$scope, Window::Total) => concat!($key, "-total")
+                ),+
+            }
+        }
+    };
+}
+
+impl Scope {
+    names! {
+        Organization "organization", Group "group", Member "member", ServiceAccount "service-account", Key "key",
+        Activity "activity", App "app", Flow "flow", Pool "pool", Wallet "wallet", Allowance "allowance"
     }
 }
 
@@ -161,13 +171,13 @@ pub struct Policy {
     /// What happens when that is used.
     pub enforcement: Enforcement,
     /// Where it comes from, in words.
-    pub source: String,
+    pub source: Arc<str>,
 }
 
 impl Policy {
     /// The stable name in answers: "member-daily".
-    pub fn name(&self) -> String {
-        format!("{}-{}", self.scope.key(), self.window.key())
+    pub const fn name(&self) -> &'static str {
+        self.scope.policy(self.window)
     }
 }
 

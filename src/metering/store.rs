@@ -217,8 +217,11 @@ fn row(event: Event) -> EventRow {
 }
 
 /// Inserts events; how many were new.
-pub(super) async fn insert(tx: &mut Tx, events: impl IntoIterator<Item = Event>) -> Result<u64> {
-    tx.many(INSERT, events.into_iter().map(row).collect()).await
+pub(super) async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
+    let Some(last) = events.last() else { return Ok(0) };
+    // An event that is there already changes nothing.
+    let rows = events.iter().cloned().map(row).collect();
+    tx.many_filled(INSERT, rows, || row(last.clone())).await
 }
 /// Inserts events and says which were new.
 pub(super) async fn insert_told(tx: &mut Tx, events: impl IntoIterator<Item = Event>) -> Result<Vec<Ident>> {
@@ -250,7 +253,10 @@ pub(super) async fn find_untimed(db: &mut impl Read, org: OrgId, key: Key) -> Re
 }
 /// Notes when events without a time came; how many of them are new.
 pub(super) async fn insert_untimed(tx: &mut Tx, rows: Vec<(OrgId, Vec<u8>, Timestamp)>) -> Result<u64> {
-    tx.many(INSERT_UNTIMED, rows).await
+    let Some(last) = rows.last().cloned() else {
+        return Ok(0);
+    };
+    tx.many_filled(INSERT_UNTIMED, rows, || last.clone()).await
 }
 pub(super) async fn list_names(db: &mut impl Read, org: OrgId) -> Result<Vec<(i64, String)>> {
     db.all(NAMES, (org,)).await
@@ -274,27 +280,36 @@ fn sum_row((place, sum): (Place, Sum)) -> (Timestamp, OrgId, Scope, i64, i64, i6
     )
 }
 
+fn doing_row(
+    (doing, (amount, quantity, events)): (Doing, (i64, i64, i64)),
+) -> (Timestamp, OrgId, i64, i64, i64, i64, i64) {
+    (
+        doing.start,
+        doing.org,
+        doing.member,
+        doing.activity,
+        amount,
+        quantity,
+        events,
+    )
+}
+
 /// Adds sums to those that are stored.
 pub(super) async fn add(tx: &mut Tx, sums: &Sums) -> Result<()> {
-    let days = sorted(&sums.days).into_iter().map(sum_row).collect();
-    tx.many(ADD_DAYS, days).await?;
-    let months = sorted(&sums.months).into_iter().map(sum_row).collect();
-    tx.many(ADD_MONTHS, months).await?;
-    let activities = sorted(&sums.activities)
-        .into_iter()
-        .map(|(doing, (amount, quantity, events))| {
-            (
-                doing.start,
-                doing.org,
-                doing.member,
-                doing.activity,
-                amount,
-                quantity,
-                events,
-            )
-        })
-        .collect();
-    tx.many(ADD_ACTIVITIES, activities).await?;
+    for (statement, sums) in [(ADD_DAYS, &sums.days), (ADD_MONTHS, &sums.months)] {
+        let sums = sorted(sums);
+        if let Some((last, _)) = sums.last().copied() {
+            let rows = sums.into_iter().map(sum_row).collect();
+            tx.many_filled(statement, rows, || sum_row((last, Sum::default())))
+                .await?;
+        }
+    }
+    let activities = sorted(&sums.activities);
+    if let Some((last, _)) = activities.last().copied() {
+        let rows = activities.into_iter().map(doing_row).collect();
+        tx.many_filled(ADD_ACTIVITIES, rows, || doing_row((last, (0, 0, 0))))
+            .await?;
+    }
     Ok(())
 }
 

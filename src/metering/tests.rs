@@ -40,7 +40,7 @@ fn plan(account: Account, caps: &[(Scope, i64, Window, i64)]) -> Plan {
         window: *window,
         amount: Amount::from_micros(*amount).expect("an amount"),
         enforcement: Enforcement::Hard,
-        source: "own limit".to_owned(),
+        source: "own limit".into(),
     });
     Plan {
         account,

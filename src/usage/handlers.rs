@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{
-        Can, GroupCan, GroupLead, Permission, Right,
+        Can, GroupCan, GroupUsage, Permission, Right,
         permission::{LimitRequest, UsageRead},
     },
     app::App,
@@ -304,17 +304,11 @@ async fn somebody(app: &App, by: &Can<UsageRead>, at: &MemberPath) -> Result<Abo
 /// a member's usage is kept in one sum. There is no file of it, and who has left the group is not found.
 pub async fn led(
     app: Data<App>,
-    by: GroupCan<GroupLead>,
+    by: GroupCan<GroupUsage>,
     at: Path<MemberPath>,
     ctx: Ctx,
     asked: Query<Asked>,
 ) -> Result<HttpResponse> {
-    // Whoever cares for all groups by a role of their own reads what that role lets them read.
-    if !by.leads() && !by.can().may(Permission::UsageRead) {
-        return Err(Error::forbidden(
-            "Only those who lead this group may see what its members use.",
-        ));
-    }
     let (org, group) = (by.org().id, by.group());
     let db = &mut app.db.read();
     let standing = groups::belonging::find(db, &by, at.id()?, app.clock.now()).await?;

@@ -41,7 +41,7 @@ pub fn routes() -> Vec<Route> {
             .in_org(P::LimitRequest)
             .kind(Kind::Download),
         get("/o/{org}/groups/{group}/members/{member}/usage", handlers::led)
-            .in_group(GroupDuty::Lead)
+            .in_group(GroupDuty::Usage)
             .about(Target::GroupMember),
         get("/o/{org}/members/{member}/usage", handlers::member)
             .in_org(P::UsageRead)

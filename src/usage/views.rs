@@ -319,7 +319,7 @@ impl LimitRow {
             source: match state.scope {
                 crate::metering::Scope::Wallet => "pays when your own limits have no room".to_owned(),
                 crate::metering::Scope::Pool => "shared by everyone who draws from it".to_owned(),
-                _ => state.source.clone(),
+                _ => state.source.to_string(),
             },
             reset_iso: state.reset_at.map_or_else(String::new, |at| iso(at.micros())),
             reset: state

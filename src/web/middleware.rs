@@ -4,6 +4,10 @@
 use std::{
     net::IpAddr,
     pin::Pin,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -61,6 +65,17 @@ pub async fn trace<B: MessageBody + 'static>(
     Ok(response)
 }
 
+/// Another id of a request for the log: no two are the same, and none is a secret, so the system is asked for randomness once.
+fn request_id() -> String {
+    static FIRST: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(secret::random()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Odd steps around all of 2^64, a golden part of it each, so that neighbours look different.
+    let step = COUNT
+        .fetch_add(1, Ordering::Relaxed)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    HEXLOWER.encode(&FIRST.wrapping_add(step).to_be_bytes())
+}
+
 /// What the log says of a request when it has been answered.
 struct Asked {
     request_id: String,
@@ -74,7 +89,7 @@ struct Asked {
 impl Asked {
     /// Gives a request its id and address.
     fn begin(req: &ServiceRequest, app: &App, pattern: Option<&'static str>) -> Self {
-        let request_id = HEXLOWER.encode(&secret::random::<8>());
+        let request_id = request_id();
         let address = client_ip(
             req.peer_addr().map(|peer| peer.ip()),
             req.headers(),

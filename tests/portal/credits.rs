@@ -897,7 +897,7 @@ async fn r_lim_14_a_reservation_of_a_wallet_never_takes_more_than_is_in_it() {
                 .iter()
                 .find(|limit| limit.scope == Scope::Wallet)
                 .expect("the wallet");
-            assert_eq!((wallet.name.as_str(), wallet.remaining), ("wallet-total", 2 * CREDIT));
+            assert_eq!((wallet.name, wallet.remaining), ("wallet-total", 2 * CREDIT));
         }
         Verdict::Deny(denial) => panic!("{denial:?}"),
     }

@@ -133,20 +133,12 @@ async fn actions(portal: &Portal, org: &Org) -> Vec<String> {
 async fn r_key_01_02_03_a_group_key_with_a_feature_is_shown_once() {
     let (portal, org, ann, ben) = start().await;
     let team = group(&portal, &org, "Engineering", &[ben.member.expect("a member")]).await;
-    let features = org.path("/keys/features");
-    for (title, key, kind, choices, default) in [
-        ("Batch jobs", "batch", "bool", "", ""),
-        ("Model", "model", "choice", "small\nlarge", "small"),
-        ("Tokens", "tokens", "number", "", ""),
+    for fields in [
+        ["Batch jobs", "batch", "bool", "", ""],
+        ["Model", "model", "choice", "small\nlarge", "small"],
+        ["Tokens", "tokens", "number", "", ""],
     ] {
-        let fields = [
-            ("title", title),
-            ("key", key),
-            ("kind", kind),
-            ("choices", choices),
-            ("default_value", default),
-        ];
-        ann.post(&features, &fields).await.redirects_to(&features);
+        feature(&portal, &ann, &org, fields).await;
     }
     let page = ann.get(&org.path("/keys/new")).await.page(200);
     page.assert_says("Engineering");

@@ -424,23 +424,28 @@ async fn r_grp_09_the_spend_of_a_group_is_asked_for_by_itself() {
     // Beside the group's limit stands what the limit counts.
     let before = month_of(&t.portal, &t.org).await.minus(DAY);
     report(&t.portal, &t.org, &t.cleo, "late", before, 4).await;
-    let red = t.red.to_string();
+    pool(&t.org, &t.ann, t.red, "40").await;
+    let card = t.ben.htmx_get(&asks).await.page(200);
+    assert_eq!(card.first("#spend .figure"), "10 credits");
+    card.assert_says("By when it happened: 6 credits.");
+}
+
+/// Sets a group's own monthly limit, in credits.
+async fn pool(org: &Org, by: &Someone, group: GroupId, monthly: &str) {
+    let group = group.to_string();
     let fields = [
-        ("group", red.as_str()),
+        ("group", group.as_str()),
         ("monthly_mode", "inherit"),
         ("daily_mode", "inherit"),
         ("enforcement", "hard"),
         ("pool_monthly_mode", "amount"),
-        ("pool_monthly", "40"),
+        ("pool_monthly", monthly),
         ("pool_daily_mode", "inherit"),
         ("pool_enforcement", "hard"),
         ("version", "0"),
     ];
-    let path = t.org.path("/limits/groups");
-    t.ann.post(&path, &fields).await.redirects_to(&path);
-    let card = t.ben.htmx_get(&asks).await.page(200);
-    assert_eq!(card.first("#spend .figure"), "10 credits");
-    card.assert_says("By when it happened: 6 credits.");
+    let path = org.path("/limits/groups");
+    by.post(&path, &fields).await.redirects_to(&path);
 }
 
 /// A group of a kind with some members, through the verbs.
@@ -599,22 +604,7 @@ async fn r_grp_09_a_groups_page_shows_what_was_used_for_it_this_month() {
     assert_eq!(blue.first(&format!("{SPEND} .figure")), "25 credits");
 
     // A spend stands with its limit.
-    let red = t.red.to_string();
-    let fields = [
-        ("group", red.as_str()),
-        ("monthly_mode", "inherit"),
-        ("daily_mode", "inherit"),
-        ("enforcement", "hard"),
-        ("pool_monthly_mode", "amount"),
-        ("pool_monthly", "40"),
-        ("pool_daily_mode", "inherit"),
-        ("pool_enforcement", "hard"),
-        ("version", "0"),
-    ];
-    t.ann
-        .post(&t.org.path("/limits/groups"), &fields)
-        .await
-        .redirects_to(&t.org.path("/limits/groups"));
+    pool(&t.org, &t.ann, t.red, "40").await;
     let page = t.ann.get(&t.red("")).await.page(200);
     page.assert_says("this month, 25% of 40 credits");
     assert_eq!(
@@ -1316,11 +1306,12 @@ async fn b_11_leads_hear_of_their_members_once_and_as_they_chose() {
     for (someone, mails) in [(&t.ann, 1), (&t.ben, 1), (&t.cleo, 2), (&t.finn, 0), (&outsider, 0)] {
         assert_eq!(portal.mails_to(&someone.email).await, mails, "{}", someone.name);
     }
-    // A lead may not read what single members use: the mail leads to the group, and says why it came.
+    // A lead reads in their group what its members use: the mail leads there, and says why it came.
     let mail = portal.mail_to(&t.ben.email).await;
-    assert_eq!(mail.link(), org.path(&format!("/groups/{green}")));
+    let there = org.path(&format!("/groups/{green}/members/{}/usage", t.cleo.id()));
+    assert_eq!(mail.link(), there);
     assert!(mail.text.contains("because you lead the group Green"), "{}", mail.text);
-    t.ben.get(&mail.link()).await.page(200);
+    t.ben.get(&mail.link()).await.page(200).assert_says("Cleo");
     let mail = portal.mail_to(&t.ann.email).await;
     assert!(
         mail.text.contains("because you administer the organization"),

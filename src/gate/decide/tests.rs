@@ -44,7 +44,7 @@ fn policy(scope: Scope, window: Window, credits: u32, enforcement: Enforcement) 
         window,
         amount: Amount::credits(credits),
         enforcement,
-        source: "own limit".to_owned(),
+        source: "own limit".into(),
     }
 }
 
@@ -160,6 +160,17 @@ fn whoever_is_in_order_is_let_in() {
     let nobody = decide(None, &ask(), &[], NOW);
     let denial = nobody.denial().expect("a refusal");
     assert_eq!((denial.reason, denial.reason.status()), (Reason::Credential, 401));
+}
+
+/// Figures of refusals are counted by these names.
+#[test]
+fn every_reason_is_in_the_list_of_names() {
+    let others = [Reason::Credential, Reason::Stranger, Reason::StepUp];
+    let stops = [Stop::Deactivated, Stop::Disabled, Stop::Ended, Stop::Left];
+    let stops = stops.map(|stop| Reason::Membership(stop.into()));
+    for reason in FAULTS.map(|fault| fault.0).into_iter().chain(others).chain(stops) {
+        assert!(Reason::KEYS.contains(&reason.key()), "{reason:?}");
+    }
 }
 
 #[test]
@@ -299,7 +310,7 @@ fn an_empty_credit_pool_and_one_that_gives_nothing_say_so() {
         verdict.denial().expect("a refusal").detail.clone()
     };
     caller.plan.policies = vec![Policy {
-        source: "Production".to_owned(),
+        source: "Production".into(),
         ..policy(Scope::Pool, Window::Total, 10, Enforcement::Hard)
     }];
     assert_eq!(caller.plan.policies[0].name(), "pool-total");

@@ -1,5 +1,7 @@
 //! The forms: of a key, of a feature, of a service account, of the rules.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 
 use super::super::{
@@ -304,30 +306,24 @@ fn value_row(feature: &Feature, value: &str, had: Option<&[Lent]>) -> ValueRow {
         other => other.to_owned(),
     };
     let standard = choice("", format!("As the catalogue says: {}", word(&feature.default_value)));
-    let texts = |had: &[Lent]| -> Vec<String> {
-        let own = had.iter().filter(|one| one.id == feature.id);
-        let mut texts: Vec<String> = own.map(|one| one.value.clone()).collect();
-        texts.sort_unstable();
-        texts.dedup();
-        texts
-    };
-    let mut values: Vec<(String, String)> = match (feature.kind, had) {
-        (Type::Switch, _) => vec![(ON.to_owned(), "On".to_owned()), (OFF.to_owned(), "Off".to_owned())],
-        (Type::Choice, _) => feature
-            .options()
-            .map(|option| (option.to_owned(), option.to_owned()))
-            .collect(),
+    let mut values: Vec<(&str, &str)> = match (feature.kind, had) {
+        (Type::Switch, _) => vec![(ON, "On"), (OFF, "Off")],
+        (Type::Choice, _) => feature.options().map(|option| (option, option)).collect(),
         // Of a text, whoever has some may take one of those.
-        (Type::Text, Some(had)) => texts(had).into_iter().map(|text| (text.clone(), text)).collect(),
+        (Type::Text, Some(had)) => {
+            let own = had.iter().filter(|one| one.id == feature.id);
+            let texts: BTreeSet<&str> = own.map(|one| one.value.as_str()).collect();
+            texts.into_iter().map(|text| (text, text)).collect()
+        }
         (Type::Number, _) | (Type::Text, None) => Vec::new(),
     };
     // What was chosen stays to be seen beside what is wrong with it.
-    values.retain(|(one, _)| fits(one) || one == value);
+    values.retain(|(one, _)| fits(one) || one == &value);
     let is_typed = feature.kind == Type::Number || (feature.kind == Type::Text && had.is_none());
     let options = if is_typed {
         Vec::new()
     } else {
-        let values = values.into_iter().map(|(value, label)| choice(&value, label));
+        let values = values.into_iter().map(|(value, label)| choice(value, label.to_owned()));
         std::iter::once(standard).chain(values).collect()
     };
     let most = had.filter(|_| feature.kind == Type::Number).map(|had| {

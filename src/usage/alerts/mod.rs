@@ -5,8 +5,7 @@
 //! whoever leads the group ([`shared`]).
 //!
 //! The gate notes who has spent; every half minute those alone are looked at, so that the cost follows what is used and not how many
-//! members there are. After a start those are looked at who
-//! spent something on the same day.
+//! members there are. After a start those are looked at who spent something on the same day.
 
 mod handlers;
 pub mod settings;
@@ -308,14 +307,48 @@ fn for_others(alert: &Alert, person: &Person, admins: &[Admin], leads: &[Lead], 
         .collect()
 }
 
+/// Who reads a mail about a limit, and of whose.
+struct Reader<'a> {
+    organization: &'a str,
+    /// None for one's own.
+    whose: Option<&'a str>,
+    /// The group that its reader leads.
+    group: Option<String>,
+    /// In which times are written.
+    zone: &'a str,
+    /// Where more of it stands.
+    path: &'a str,
+}
+
+/// The mail about a limit of a name of which a part is used.
+fn limit_mail(state: &LimitState, unit: Unit, limit: String, reader: Reader<'_>, now: Timestamp) -> Mail {
+    let whole = state.limit.micros();
+    let used_percent = i128::from(state.spent) * 100 / i128::from(whole.max(1));
+    Mail::LimitAlert {
+        organization: reader.organization.to_owned(),
+        whose: reader.whose.map(str::to_owned),
+        group: reader.group,
+        limit,
+        used: words(state.spent, unit),
+        amount: words(whole, unit),
+        percent: i64::try_from(used_percent).unwrap_or(100),
+        is_hard: state.enforcement == Enforcement::Hard,
+        is_over: state.spent >= whole,
+        reached_at: state.reached_at(now),
+        resets_at: state.reset_at,
+        zone: reader.zone.to_owned(),
+        path: reader.path.to_owned(),
+    }
+}
+
 /// What somebody is told of an alert: of their own, or of somebody else's as an administrator or as the lead of a group.
 fn news_of(alert: &Alert, to: &Person, other: Option<(&str, Option<&Lead>)>, now: Timestamp) -> Option<News> {
     let address = Address::parse(&to.email).ok()?;
     let (slug, place) = (&to.slug, &to.organization);
     let (whose, lead) = (other.map(|(name, _)| name), other.and_then(|(_, lead)| lead));
     let link = match (whose, lead) {
-        // Whoever leads a group need not be allowed to look at what single members have used.
-        (_, Some(lead)) => format!("/o/{slug}/groups/{}", lead.group_id),
+        // Whoever leads a group reads there what its members have used, and nowhere else.
+        (_, Some(lead)) => format!("/o/{slug}/groups/{}/members/{}/usage", lead.group_id, alert.mark.1),
         (Some(_), None) => format!("/o/{slug}/members/{}/usage", alert.mark.1),
         (None, None) => format!("/o/{slug}/usage/mine"),
     };
@@ -338,23 +371,14 @@ fn news_of(alert: &Alert, to: &Person, other: Option<(&str, Option<&Lead>)>, now
                     format!("{part} of your {limit} at {place} is used: {used} of {amount}.{reached}")
                 }
             };
-            let used_percent = i128::from(state.spent) * 100 / i128::from(whole.max(1));
-            let mail = Mail::LimitAlert {
-                organization: place.clone(),
-                whose: whose.map(str::to_owned),
+            let reader = Reader {
+                organization: place,
+                whose,
                 group,
-                limit,
-                used,
-                amount,
-                percent: i64::try_from(used_percent).unwrap_or(100),
-                is_hard: state.enforcement == Enforcement::Hard,
-                is_over: alert.is_over(),
-                reached_at,
-                resets_at: state.reset_at,
-                zone: to.zone.clone(),
-                path: link.clone(),
+                zone: &to.zone,
+                path: &link,
             };
-            (subject, mail)
+            (subject, limit_mail(state, alert.unit, limit, reader, now))
         }
         What::Spike(used, ordinary) => {
             let (used, ordinary) = (words(*used, alert.unit), words(*ordinary, alert.unit));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{super::store, super::views::words};
+use super::{super::store, super::views::words, Reader, limit_mail};
 use crate::{
     access::{self, OrgRef},
     app::App,
@@ -11,8 +11,8 @@ use crate::{
     gate::LimitState,
     groups,
     ids::{GroupId, OrgId, PoolId, UserId},
-    limits::{Enforcement, Window, amount::Unit},
-    mail::{Mail, address::Address},
+    limits::{Window, amount::Unit},
+    mail::address::Address,
     members,
     metering::{Account, Scope},
     notifications::{self, News},
@@ -139,11 +139,10 @@ impl Of<'_> {
         };
         let whole = state.limit.micros();
         let (used, amount) = (words(state.spent, alert.unit), words(whole, alert.unit));
-        let reached_at = state.reached_at(self.now);
         let subject = if alert.is_over() {
             format!("{whose} has used up the {limit} at {place}: {used} of {amount}.")
         } else {
-            let reached = reached_at.map_or_else(String::new, |at| {
+            let reached = state.reached_at(self.now).map_or_else(String::new, |at| {
                 format!(
                     " At this pace it is used up on {}.",
                     date_time(at.micros(), &self.org.zone.tz())
@@ -152,22 +151,14 @@ impl Of<'_> {
             let part = percent(state.spent, whole);
             format!("{whose} has used {part} of the {limit} at {place}: {used} of {amount}.{reached}")
         };
-        let used_percent = i128::from(state.spent) * 100 / i128::from(whole.max(1));
-        let mail = Mail::LimitAlert {
-            organization: place.clone(),
-            whose: Some(whose.clone()),
+        let reader = Reader {
+            organization: place,
+            whose: Some(whose),
             group: is_lead.then(|| whose.clone()),
-            limit,
-            used,
-            amount,
-            percent: i64::try_from(used_percent).unwrap_or(100),
-            is_hard: state.enforcement == Enforcement::Hard,
-            is_over: alert.is_over(),
-            reached_at,
-            resets_at: state.reset_at,
-            zone: self.org.zone.name().to_owned(),
-            path: self.link.clone(),
+            zone: self.org.zone.name(),
+            path: &self.link,
         };
+        let mail = limit_mail(state, alert.unit, limit, reader, self.now);
         Some(News {
             to,
             org: Some(self.org.id),

@@ -175,8 +175,12 @@ pub fn expected(route: &Route, standing: Standing, place: Place, thing: Thing) -
         Needs::InGroup(duty) => {
             // A lead is let into the own group alone, and learns nothing of any other id.
             let leads = matches!(standing, Standing::Lead(_)) && thing == Thing::Fitting;
-            let reads = duty == GroupDuty::Read && matches!(standing, Standing::Enterprise(_));
-            if !(leads || reads || permitted(Permission::GroupManage)) {
+            let may = match duty {
+                GroupDuty::Read => matches!(standing, Standing::Enterprise(_)) || permitted(Permission::GroupManage),
+                GroupDuty::Lead => permitted(Permission::GroupManage),
+                GroupDuty::Usage => permitted(Permission::UsageRead),
+            };
+            if !(leads || may) {
                 return Expect::Denied;
             }
         }
