@@ -16,6 +16,8 @@ use actix_session::{
 use actix_web::{
     App as Service, HttpServer,
     cookie::{Cookie, Key, SameSite},
+    dev::fn_service,
+    guard::fn_guard,
     middleware::from_fn,
     web::{Data, PayloadConfig, scope},
 };
@@ -40,7 +42,7 @@ use crate::{
         assets,
         limits::Ceilings,
         middleware,
-        routes::{Kind, Table, get},
+        routes::{self, Kind, Table, get},
     },
 };
 
@@ -337,12 +339,21 @@ pub fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Running> {
             .wrap(from_fn(middleware::errors))
             .wrap(session)
             .wrap(from_fn(middleware::trace))
-            .configure(|config| data.table.mount(config));
+            .default_service(fn_service(routes::dispatch));
+        // What machines ask goes a short way.
+        let (table, cookie) = (data.clone(), settings.session_cookie());
+        let machines = scope("")
+            .guard(fn_guard(move |asked| {
+                let head = asked.head();
+                table.table.is_for_machines(head.uri.path()) && middleware::is_for_machine(head.headers(), cookie)
+            }))
+            .wrap(from_fn(middleware::machine))
+            .default_service(fn_service(routes::dispatch));
         Service::new()
             .app_data(data.clone())
             // Bodies are read within the route's own limit before a handler asks for them.
             .app_data(PayloadConfig::new(usize::MAX))
-            .configure(|config| data.table.mount_for_machines(config, settings.session_cookie()))
+            .service(machines)
             .service(pages)
     })
     .workers(workers)

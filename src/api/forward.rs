@@ -40,7 +40,7 @@ pub const IDENTITY: [&str; 8] = [
     "x-muster-reservation",
 ];
 /// The same as names of headers.
-const NAMES: [HeaderName; 8] = {
+pub const IDENTITY_NAMES: [HeaderName; 8] = {
     let [org, user, email, groups, roles, key, features, reservation] = IDENTITY;
     [
         HeaderName::from_static(org),
@@ -148,35 +148,43 @@ impl Asker {
     }
     /// What the headers of [`IDENTITY`] say of them.
     fn identity(&self, reservation: Option<ReservationId>) -> [HeaderValue; 8] {
-        let reservation = reservation.map(|id| id.to_string()).unwrap_or_default();
-        let values: [&str; 8] = match self {
-            Self::Key(holder) => {
-                let (bearer, names) = (&holder.bearer, holder.names());
-                let owner = bearer.owner.as_ref();
-                [
-                    &bearer.slug,
-                    &names.principal,
-                    owner.map_or("", |owner| &owner.email),
-                    &names.groups,
-                    &names.roles,
-                    &names.key,
-                    &names.features,
-                    &reservation,
-                ]
-            }
-            Self::Person(visitor, custom, features) => [
-                &visitor.org.slug,
-                &visitor.member.to_string(),
-                &visitor.email,
-                &list(visitor.groups.iter()),
-                &role_names(visitor.role, custom),
-                "",
-                features,
-                &reservation,
-            ],
-        };
         // What no header can carry is not said; nothing here holds such characters.
-        values.map(|value| HeaderValue::from_str(value).unwrap_or(EMPTY))
+        let value = |text: &str| HeaderValue::from_str(text).unwrap_or(EMPTY);
+        let of_holder = |holder: &Holder| {
+            let (bearer, names) = (&holder.bearer, holder.names());
+            let owner = bearer.owner.as_ref();
+            let texts: [&str; 8] = [
+                &bearer.slug,
+                &names.principal,
+                owner.map_or("", |owner| &owner.email),
+                &names.groups,
+                &names.roles,
+                &names.key,
+                &names.features,
+                "",
+            ];
+            texts.map(value)
+        };
+        let mut values = match self {
+            Self::Key(holder) => holder.headers.get_or_init(|| of_holder(holder)).clone(),
+            Self::Person(visitor, custom, features) => {
+                let texts: [&str; 8] = [
+                    &visitor.org.slug,
+                    &visitor.member.to_string(),
+                    &visitor.email,
+                    &list(visitor.groups.iter()),
+                    &role_names(visitor.role, custom),
+                    "",
+                    features,
+                    "",
+                ];
+                texts.map(value)
+            }
+        };
+        if let Some(id) = reservation {
+            values[7] = value(&id.to_string());
+        }
+        values
     }
 }
 
@@ -281,7 +289,7 @@ async fn ask(
 }
 
 fn headers(answer: &mut HttpResponseBuilder, app: &App, told: &Told) {
-    for pair in NAMES.into_iter().zip(told.identity()) {
+    for pair in IDENTITY_NAMES.into_iter().zip(told.identity()) {
         answer.insert_header(pair);
     }
     if let Ok(Verdict::Allow { limits, .. }) = &told.outcome
@@ -306,7 +314,7 @@ fn answer(app: &App, told: &Told) -> HttpResponse {
 
 /// An answer that says of everybody that they are nobody.
 fn nameless(mut answer: HttpResponse, told: &Told) -> HttpResponse {
-    for (name, value) in NAMES.into_iter().zip(told.identity()) {
+    for (name, value) in IDENTITY_NAMES.into_iter().zip(told.identity()) {
         answer.headers_mut().insert(name, value);
     }
     answer

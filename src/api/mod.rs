@@ -22,7 +22,7 @@ mod subject;
 mod usage;
 
 pub use credits::Credits;
-pub use forward::IDENTITY;
+pub use forward::{IDENTITY, IDENTITY_NAMES};
 pub use machine::{Machine, presented};
 pub use problem::{Fault, Problem};
 

@@ -26,9 +26,10 @@ use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
 
 use crate::error::Result;
 
-/// How many rows one statement inserts at most. Statements of each size stay prepared, and one of more rows takes memory but hardly saves
-/// time.
-const LARGEST: usize = 128;
+/// How many rows one statement inserts at most; a row has at most some thirty values, and PostgreSQL takes 65,535 of them.
+const LARGEST: usize = 512;
+/// How many rows a statement holds at most that is filled up: there are many lengths of those, and each stays prepared.
+const LARGEST_FILLED: usize = 128;
 /// How long a change waits for its turn to write.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -329,7 +330,7 @@ fn filled_size(left: usize) -> Option<usize> {
         if left <= 8 {
             left.next_power_of_two()
         } else {
-            left.next_multiple_of(8).min(LARGEST)
+            left.next_multiple_of(8).min(LARGEST_FILLED)
         }
     })
 }

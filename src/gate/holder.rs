@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use actix_web::http::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
@@ -56,6 +57,8 @@ pub struct Holder {
     /// When any of this changes by itself.
     pub changes_at: Option<Timestamp>,
     names: OnceLock<Names>,
+    /// The values of headers that a face makes of it, kept for the face with it.
+    pub headers: OnceLock<[HeaderValue; 8]>,
 }
 
 /// What is written of a holder in answers: made when it is first asked for, and as long kept as the holder is.
@@ -205,6 +208,7 @@ pub(super) async fn find(db: &Db, hash: [u8; 32], now: Timestamp) -> Result<Opti
         groups,
         roles,
         names: OnceLock::new(),
+        headers: OnceLock::new(),
     }))
 }
 

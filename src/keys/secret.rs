@@ -134,9 +134,7 @@ fn sign(number: u32) -> char {
 }
 
 fn checksum(body: &str) -> [u8; CHECK] {
-    let mut crc = flate2::Crc::new();
-    crc.update(body.as_bytes());
-    let mut left = crc.sum();
+    let mut left = crc32fast::hash(body.as_bytes());
     let mut digits = [0; CHECK];
     for digit in digits.iter_mut().rev() {
         *digit = ALPHABET[(left % 62) as usize];

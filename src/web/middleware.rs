@@ -38,7 +38,7 @@ use super::{
 };
 use crate::{
     access::{Explanation, Person, session},
-    api::{IDENTITY, Problem, presented},
+    api::{IDENTITY_NAMES, Problem, presented},
     app::App,
     error::Error,
     secret,
@@ -50,13 +50,13 @@ fn app(req: &ServiceRequest) -> Option<Data<App>> {
 
 /// Outermost: gives the request its id and address, sets headers and logs.
 pub async fn trace<B: MessageBody + 'static>(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let Some(app) = app(&req) else {
         return Ok(next.call(req).await?.map_into_boxed_body());
     };
-    let pattern = req.match_pattern().and_then(|pattern| app.table.pattern(&pattern));
+    let pattern = app.table.enter(&mut req);
     let asked = Asked::begin(&req, &app, pattern);
     let mut response = next.call(req).await?.map_into_boxed_body();
     headers(&app, &mut response, &asked.request_id);
@@ -141,17 +141,14 @@ impl Asked {
 
 /// All of it for what machines ask thousands of times a second, in one step: they come with a key, so there is no session to look for,
 /// no form to prove, nobody whose presence is noted, and nothing long enough to compress.
-pub async fn machine(
-    pattern: &'static str,
-    mut req: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, ActixError> {
+pub async fn machine(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let Some(app) = app(&req) else {
         return next.call(req).await;
     };
-    let asked = Asked::begin(&req, &app, Some(pattern));
+    let pattern = app.table.enter(&mut req);
+    let asked = Asked::begin(&req, &app, pattern);
     let mut sent = req.take_payload();
-    let mut response = match admit_machine(&req, &app, pattern, &mut sent).await {
+    let mut response = match admit_machine(&req, &app, pattern.unwrap_or_default(), &mut sent).await {
         Ok(body) => {
             req.set_payload(Payload::from(body.freeze()));
             next.call(req).await?
@@ -478,8 +475,7 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str)
     let list = response.headers_mut();
     // Whatever refuses: a proxy would take what the answer lacks from its client.
     if req.path().starts_with("/authz/") {
-        for name in IDENTITY {
-            let name = HeaderName::from_static(name);
+        for name in IDENTITY_NAMES {
             if !list.contains_key(&name) {
                 list.insert(name, HeaderValue::from_static(""));
             }

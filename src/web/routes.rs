@@ -3,23 +3,18 @@
 use std::{collections::HashMap, panic::AssertUnwindSafe, pin::Pin};
 
 use actix_web::{
-    Either, Error as ActixError, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder,
+    Error as ActixError, FromRequest, Handler, HttpRequest, HttpResponse, Responder,
     body::BoxBody,
-    dev::{Payload, ServiceRequest},
-    guard::fn_guard,
-    http::Method,
-    middleware::{Next, from_fn},
-    web::{self, ServiceConfig},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{Method, header::ALLOW},
+    web::Data,
 };
+use futures_util::FutureExt as _;
 
-use futures_util::{
-    FutureExt as _,
-    future::{CatchUnwind, Map},
-};
-
-use super::middleware;
+use super::request::Matched;
 use crate::{
     access::{GroupDuty, Permission},
+    app::App,
     audit::Action,
     error::Error,
     keys::scope::Duty,
@@ -108,8 +103,6 @@ pub enum Target {
     Notification,
 }
 
-type Mount = Box<dyn Fn(Method) -> actix_web::Route + Send + Sync>;
-
 /// One row of the table.
 pub struct Route {
     /// The method.
@@ -128,7 +121,7 @@ pub struct Route {
     pub spools: bool,
     /// What it records when it changes something.
     pub records: Option<Action>,
-    mount: Mount,
+    run: Run,
 }
 
 impl std::fmt::Debug for Route {
@@ -140,50 +133,31 @@ impl std::fmt::Debug for Route {
 /// What the log says of a handler that panicked.
 pub const PANICKED: &str = "a handler panicked";
 
-/// A handler whose panic becomes an error page instead of a dropped connection.
-#[derive(Clone)]
-struct Caught<F>(F);
+/// What carries out a request that has been found: one for all threads, so that routes cost memory once.
+type Run = Box<dyn Fn(HttpRequest, Payload) -> Pin<Box<dyn Future<Output = HttpResponse>>> + Send + Sync>;
 
-impl<F, Args> Handler<InOrder<Args>> for Caught<F>
+/// Takes what a handler needs and lets it answer; its panic becomes an error page instead of a dropped connection.
+async fn carry_out<F, Args>(handler: F, req: HttpRequest, payload: Payload) -> HttpResponse
 where
     F: Handler<Args>,
-    F::Output: 'static,
-    F::Future: 'static,
+    Args: Taken,
+    F::Output: Responder + 'static,
 {
-    type Output = Either<F::Output, HttpResponse>;
-    // The framework puts it into a box; a box of its own would copy what a handler's future holds, which is kilobytes.
-    type Future = Map<CatchUnwind<AssertUnwindSafe<F::Future>>, Told<F::Output>>;
-
-    fn call(&self, args: InOrder<Args>) -> Self::Future {
-        let told: Told<F::Output> = |outcome| match outcome {
-            Ok(output) => Either::Left(output),
-            Err(_) => Either::Right(HttpResponse::from_error(Error::Internal(PANICKED.to_owned()))),
-        };
-        AssertUnwindSafe(self.0.call(args.0)).catch_unwind().map(told)
+    let args = match Args::take(req.clone(), payload).await {
+        Ok(args) => args,
+        Err(refusal) => return HttpResponse::from_error(refusal),
+    };
+    match AssertUnwindSafe(handler.call(args)).catch_unwind().await {
+        Ok(output) => output.respond_to(&req).map_into_boxed_body(),
+        Err(_) => HttpResponse::from_error(Error::Internal(PANICKED.to_owned())),
     }
 }
 
-/// What becomes of a handler's outcome or panic.
-type Told<O> = fn(std::thread::Result<O>) -> Either<O, HttpResponse>;
-
-/// A handler's arguments, taken one after the other. The framework takes them at once, and then a malformed id or form would be
-/// answered before the question who may call; a refusal must not depend on what was sent, and it must be recorded.
-struct InOrder<Args>(Args);
-
-/// Extractors that can be taken in the order in which a handler names them.
+/// Extractors that can be taken in the order in which a handler names them. The framework takes them at once, and then a malformed id or
+/// form would be answered before the question who may call; a refusal must not depend on what was sent, and it must be recorded.
 pub trait Taken: Sized + 'static {
     /// Takes them; the first refusal ends it.
     fn take(req: HttpRequest, payload: Payload) -> Pin<Box<dyn Future<Output = Result<Self, ActixError>>>>;
-}
-
-impl<Args: Taken> FromRequest for InOrder<Args> {
-    type Error = ActixError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ActixError>>>>;
-
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let taken = Args::take(req.clone(), payload.take());
-        Box::pin(async move { taken.await.map(Self) })
-    }
 }
 
 macro_rules! taken {
@@ -217,7 +191,7 @@ where
     F::Output: Responder + 'static,
     F::Future: 'static,
 {
-    let mount: Mount = Box::new(move |method| web::method(method).to(Caught(handler.clone())));
+    let run: Run = Box::new(move |req, payload| Box::pin(carry_out(handler.clone(), req, payload)));
     Route {
         method,
         path,
@@ -227,7 +201,7 @@ where
         body: FORM_BODY,
         spools: false,
         records: None,
-        mount,
+        run,
     }
 }
 
@@ -344,94 +318,205 @@ impl Route {
     }
 }
 
+/// An address of the table.
+struct Place {
+    pattern: &'static str,
+    /// The names of what stands in it in braces, from left to right.
+    names: Vec<&'static str>,
+    /// Where its routes stand, one for each method.
+    routes: Vec<usize>,
+}
+
 /// The whole table, with look-ups for the middleware.
 pub struct Table {
     /// Every route.
     pub routes: Vec<Route>,
-    places: HashMap<&'static str, Vec<usize>>,
+    places: Vec<Place>,
+    by_pattern: HashMap<&'static str, usize>,
+    /// Finds the place of an address: fixed words before placeholders, so that /members/new is no member.
+    router: matchit::Router<usize>,
+}
+
+/// The name in a part of a pattern that stands for something, and whether it stands for all that follows.
+fn placeholder(part: &'static str) -> Option<(&'static str, bool)> {
+    let name = part.strip_prefix('{')?.strip_suffix('}')?;
+    Some(name.strip_suffix(":.*").map_or((name, false), |name| (name, true)))
 }
 
 impl Table {
     /// Makes the table.
     ///
     /// # Panics
-    /// When two routes have the same method and path: a mistake that the first start shows.
+    /// When two routes have the same method and path, or two paths stand for the same addresses: a mistake that the first start shows.
     #[expect(clippy::panic, reason = "a mistake of ours that the first start shows")]
     pub fn new(routes: Vec<Route>) -> Self {
-        let mut places: HashMap<&'static str, Vec<usize>> = HashMap::new();
-        for (place, route) in routes.iter().enumerate() {
-            let same = places.entry(route.path).or_default();
-            if same.iter().any(|other| routes[*other].method == route.method) {
-                panic!("two routes {} {}", route.method, route.path);
+        let mut table = Self {
+            routes,
+            places: Vec::new(),
+            by_pattern: HashMap::new(),
+            router: matchit::Router::new(),
+        };
+        for place in 0..table.routes.len() {
+            let Route { path, method, .. } = &table.routes[place];
+            let at = *table.by_pattern.entry(path).or_insert_with(|| {
+                let named = path.split('/').filter_map(placeholder);
+                table.places.push(Place {
+                    pattern: path,
+                    names: named.map(|(name, _)| name).collect(),
+                    routes: Vec::new(),
+                });
+                table.places.len() - 1
+            });
+            let same = &mut table.places[at].routes;
+            if same.iter().any(|other| table.routes[*other].method == *method) {
+                panic!("two routes {method} {path}");
             }
             same.push(place);
         }
-        Self { routes, places }
+        for (at, place) in table.places.iter().enumerate() {
+            for text in addresses(place.pattern) {
+                if let Err(error) = table.router.insert(text, at) {
+                    panic!("the route {}: {error}", place.pattern);
+                }
+            }
+        }
+        table
     }
     /// The route of a method and a matched pattern.
     pub fn find(&self, method: &Method, pattern: &str) -> Option<&Route> {
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        self.places
-            .get(pattern)?
-            .iter()
+        let mut routes = self.routes_of(pattern);
+        routes.find(|route| route.method == *method)
+    }
+    fn routes_of(&self, pattern: &str) -> impl Iterator<Item = &Route> {
+        let place = self.by_pattern.get(pattern).map(|at| &self.places[*at]);
+        let routes = place.into_iter().flat_map(|place| &place.routes);
+        routes.map(|place| &self.routes[*place])
+    }
+    /// Finds what a request asks for and notes what its address names, before anybody else has the request in hand.
+    pub fn enter(&self, req: &mut ServiceRequest) -> Option<&'static str> {
+        let found = self.router.at(req.match_info().as_str()).ok()?;
+        let place = &self.places[*found.value];
+        let values: Vec<String> = found.params.iter().map(|(_, value)| value.to_owned()).collect();
+        for (at, name) in place.names.iter().enumerate() {
+            // Of all that follows nothing may follow.
+            let value = values.get(at).cloned().unwrap_or_default();
+            req.match_info_mut().add_static(*name, value);
+        }
+        Some(place.pattern)
+    }
+    /// Whether machines ask at an address.
+    pub fn is_for_machines(&self, path: &str) -> bool {
+        let found = self.router.at(path).ok();
+        let routes = found.into_iter().flat_map(|found| &self.places[*found.value].routes);
+        routes
             .map(|place| &self.routes[*place])
-            .find(|route| route.method == *method)
+            .any(|route| route.kind == Kind::Api)
     }
-    /// The pattern of the table that reads like this one.
-    pub fn pattern(&self, pattern: &str) -> Option<&'static str> {
-        self.places.get_key_value(pattern).map(|(pattern, _)| *pattern)
-    }
-    /// Registers every route; an address with another method answers 405 with the methods that it has.
-    pub fn mount(&self, config: &mut ServiceConfig) {
-        for (path, places) in self.sorted() {
-            config.service(self.resource(path, places));
+}
+
+/// A pattern as the router reads it; one that stands for all that follows stands for nothing as well.
+fn addresses(pattern: &'static str) -> Vec<String> {
+    let part = |part| match placeholder(part) {
+        Some((name, true)) => format!("{{*{name}}}"),
+        Some((name, false)) => format!("{{{name}}}"),
+        None => part.to_owned(),
+    };
+    let whole = pattern.split('/').map(part).collect::<Vec<_>>().join("/");
+    let parent = whole.split_once("{*").map(|(parent, _)| parent.to_owned());
+    std::iter::once(whole).chain(parent).collect()
+}
+
+/// Lets the route of a request answer that [`Table::enter`] has found. An address with another method answers 405 with the methods that
+/// it has.
+pub async fn dispatch(req: ServiceRequest) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let (req, payload) = req.into_parts();
+    let answer = match (req.app_data::<Data<App>>(), Matched::of(&req)) {
+        (Some(app), Some(pattern)) => match app.table.find(req.method(), pattern) {
+            Some(route) => (route.run)(req.clone(), payload).await,
+            None => other_method(&app.table, pattern),
+        },
+        _ => HttpResponse::from_error(Error::NotFound),
+    };
+    Ok(ServiceResponse::new(req, answer))
+}
+
+fn other_method(table: &Table, pattern: &str) -> HttpResponse {
+    let mut allow = Vec::new();
+    for route in table.routes_of(pattern) {
+        allow.push(route.method.as_str());
+        if route.method == Method::GET {
+            allow.push("HEAD"); // the connection drops the body
         }
     }
-    /// Registers what machines ask, on the short way, for requests that may go it.
-    pub fn mount_for_machines(&self, config: &mut ServiceConfig, session_cookie: &'static str) {
-        for (path, places) in self.sorted() {
-            if places.iter().any(|place| self.routes[*place].kind == Kind::Api) {
-                let resource = self
-                    .resource(path, places)
-                    .guard(fn_guard(move |context| {
-                        middleware::is_for_machine(context.head().headers(), session_cookie)
-                    }))
-                    .wrap(from_fn(move |req: ServiceRequest, next: Next<BoxBody>| {
-                        middleware::machine(path, req, next)
-                    }));
-                config.service(resource);
-            }
+    let mut response = HttpResponse::from_error(Error::MethodNotAllowed);
+    if let Ok(value) = allow.join(", ").parse() {
+        response.headers_mut().insert(ALLOW, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let routes = [
+            "/",
+            "/o/{org}",
+            "/o/{org}/members/new",
+            "/o/{org}/members/{member}",
+            "/static/{file:.*}",
+            "/authz/envoy/{permission}/{path:.*}",
+        ];
+        Table::new(routes.map(|path| get(path, async || "")).into())
+    }
+
+    fn found(path: &str) -> Option<(&'static str, Vec<(String, String)>)> {
+        let table = table();
+        let found = table.router.at(path).ok()?;
+        let params = found
+            .params
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Some((table.places[*found.value].pattern, params.collect()))
+    }
+
+    #[test]
+    fn fixed_words_stand_before_placeholders() {
+        let names = |path| found(path).map(|(pattern, _)| pattern);
+        assert_eq!(names("/"), Some("/"));
+        assert_eq!(names("/o/acme/members/new"), Some("/o/{org}/members/new"));
+        assert_eq!(names("/o/acme/members/news"), Some("/o/{org}/members/{member}"));
+        for nothing in [
+            "",
+            "/o",
+            "/o/",
+            "/o//members/new",
+            "/o/acme/",
+            "/o/acme/members/",
+            "/o/acme/members/a/b",
+        ] {
+            assert_eq!(names(nothing), None, "{nothing}");
         }
     }
-    /// The patterns in the order in which the router tries them: fixed words before placeholders, so that /members/new is no member.
-    fn sorted(&self) -> Vec<(&'static str, &[usize])> {
-        let mut paths: Vec<_> = self.places.iter().map(|(path, places)| (*path, &places[..])).collect();
-        paths.sort_by_key(|(path, _)| {
-            (
-                path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>(),
-                *path,
-            )
-        });
-        paths
+
+    #[test]
+    fn all_that_follows_may_be_nothing() {
+        let of = |path| found(path).expect("a route").1;
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(of("/static/icons/a.svg"), [pair("file", "icons/a.svg")]);
+        assert_eq!(
+            of("/authz/envoy/api.call/v1//x/"),
+            [pair("permission", "api.call"), pair("path", "v1//x/")]
+        );
+        assert_eq!(of("/authz/envoy/api.call/"), [pair("permission", "api.call")]);
+        assert!(found("/static/").is_some());
     }
-    fn resource(&self, path: &'static str, places: &[usize]) -> Resource {
-        let mut resource = web::resource(path);
-        let mut allow = Vec::new();
-        for route in places.iter().map(|place| &self.routes[*place]) {
-            resource = resource.route((route.mount)(route.method.clone()));
-            allow.push(route.method.to_string());
-            if route.method == Method::GET {
-                resource = resource.route((route.mount)(Method::HEAD)); // the connection drops the body
-                allow.push("HEAD".to_owned());
-            }
-        }
-        let allow = allow.join(", ");
-        resource.default_service(web::to(move || {
-            let mut response = HttpResponse::from_error(Error::MethodNotAllowed);
-            if let Ok(value) = allow.parse() {
-                response.headers_mut().insert(actix_web::http::header::ALLOW, value);
-            }
-            std::future::ready(response)
-        }))
+
+    #[test]
+    #[should_panic(expected = "two routes GET /a")]
+    fn a_route_stands_once() {
+        Table::new(vec![get("/a", async || ""), get("/a", async || "")]);
     }
 }
