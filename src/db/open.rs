@@ -175,7 +175,7 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         .busy_timeout(PATIENCE)
         .statement_cache_capacity(512)
         .pragma("wal_autocheckpoint", "16000")
-        .pragma("cache_size", "-32768") // KiB; the writer's, for the pages that a long transaction changes
+        .pragma("cache_size", "-16384") // KiB; the writer's, for the pages that a long transaction changes
         // What a statement of many rows would put back if it failed is kept in memory: a file for it costs more than the rows.
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
@@ -205,7 +205,7 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
     // The check looks at each page once, so there is no use in keeping them.
     sqlx::query("PRAGMA cache_size = -1024").execute(&write).await?;
     quick_check(&write, path).await?;
-    sqlx::query("PRAGMA cache_size = -32768").execute(&write).await?;
+    sqlx::query("PRAGMA cache_size = -16384").execute(&write).await?;
     // SQLite opens a file that it may not write for reading, which would come to light with the first change only.
     let turn = write.begin_with("BEGIN IMMEDIATE").await;
     let turn = match turn {

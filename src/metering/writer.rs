@@ -1,6 +1,7 @@
 //! The writer: one task that commits whatever is queued in one transaction, and acknowledges after the commit.
 //!
-//! There is no timer: while a commit is under way the next ones queue up, so the batch grows with the load. Events are inserted with
+//! There is no timer: while a commit is under way the next ones queue up, so the batch grows with the load; before it begins, the processor
+//! is left to those who share it and are about to ask. Events are inserted with
 //! "do nothing" and counted; only when the count differs is the transaction begun anew with a statement that says which were there.
 
 use std::{
