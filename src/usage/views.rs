@@ -216,12 +216,15 @@ pub fn strip(figures: &Figures, unit: Unit, pool: Option<i64>, zone: &Zone) -> V
         let change = match figures.same_days {
             0 => crate::web::filters::MISSING.to_owned(),
             before => {
-                let change = (i128::from(figures.total) - i128::from(before)) * 100 / i128::from(before.abs().max(1));
-                format!(
-                    "{}{}\u{a0}%",
-                    if change < 0 { "\u{2212}" } else { "+" },
-                    number(change.unsigned_abs().min(999_999) as i64)
-                )
+                let more = i128::from(figures.total) - i128::from(before);
+                let whole = i128::from(before.abs().max(1));
+                let change = (more.abs() * 100 + whole / 2) / whole;
+                let sign = match (change, more < 0) {
+                    (0, _) => "",
+                    (_, true) => "\u{2212}",
+                    (_, false) => "+",
+                };
+                format!("{sign}{}\u{a0}%", number(change.min(999_999) as i64))
             }
         };
         all.push(stat(
