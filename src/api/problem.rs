@@ -44,7 +44,7 @@ pub struct LimitWords<'l> {
 /// An instant in a zone (RFC 3339).
 pub fn instant(at: Timestamp, zone: &Zone) -> String {
     let at = at.instant();
-    // Parts of a second are left out; what is younger than 1970 is never told.
+    // Parts of a second are left out; nothing is told that lies before 1970, where that would be the later second.
     let at = jiff::Timestamp::from_second(at.as_second()).unwrap_or(at);
     at.display_with_offset(zone.tz().to_offset(at)).to_string()
 }

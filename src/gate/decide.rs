@@ -142,6 +142,10 @@ pub struct LimitState {
 }
 
 impl LimitState {
+    /// Whether all of it is used.
+    pub const fn is_over(&self) -> bool {
+        self.spent >= self.limit.micros()
+    }
     /// When it is used up if its window goes on as it began; none for one that lasts, and before a twenty-fourth of the window has gone by.
     pub fn reached_at(&self, now: Timestamp) -> Option<Timestamp> {
         let reset = self.reset_at.filter(|_| self.window != Window::Total)?;

@@ -17,7 +17,6 @@ use muster::{
         verify,
     },
 };
-
 use tokio::sync::Barrier;
 
 use crate::support::{Org, Portal, START, Someone, raw, spawn, texts};

@@ -83,7 +83,7 @@ struct Alert {
 
 impl Alert {
     fn is_over(&self) -> bool {
-        matches!(&self.what, What::Limit(state) if state.spent >= state.limit.micros())
+        matches!(&self.what, What::Limit(state) if state.is_over())
     }
     /// Whether administrators hear of it too, and who leads a group of the member's.
     fn concerns_others(&self) -> bool {
@@ -333,7 +333,7 @@ fn limit_mail(state: &LimitState, unit: Unit, limit: String, reader: Reader<'_>,
         amount: words(whole, unit),
         percent: i64::try_from(used_percent).unwrap_or(100),
         is_hard: state.enforcement == Enforcement::Hard,
-        is_over: state.spent >= whole,
+        is_over: state.is_over(),
         reached_at: state.reached_at(now),
         resets_at: state.reset_at,
         zone: reader.zone.to_owned(),

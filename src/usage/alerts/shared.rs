@@ -30,12 +30,6 @@ pub(super) struct Alert {
     unit: Unit,
 }
 
-impl Alert {
-    fn is_over(&self) -> bool {
-        self.state.spent >= self.state.limit.micros()
-    }
-}
-
 /// The alert that a part of a shared limit is used; none for a limit of one's own.
 pub(super) fn alert(account: &Account, state: &LimitState, part: i64, unit: Unit) -> Option<Alert> {
     let id = match state.scope {
@@ -77,7 +71,7 @@ pub(super) async fn send(app: &App, alerts: Vec<Alert>) -> Result<usize> {
         let org = access::org(&mut tx, of_org[0].mark.0).await?;
         let admins = members::administrators(&mut tx, org.id).await?;
         for alert in of_org {
-            let kind = if alert.is_over() {
+            let kind = if alert.state.is_over() {
                 notifications::Kind::LimitReached
             } else {
                 notifications::Kind::LimitNear
@@ -139,7 +133,7 @@ impl Of<'_> {
         };
         let whole = state.limit.micros();
         let (used, amount) = (words(state.spent, alert.unit), words(whole, alert.unit));
-        let subject = if alert.is_over() {
+        let subject = if alert.state.is_over() {
             format!("{whose} has used up the {limit} at {place}: {used} of {amount}.")
         } else {
             let reached = state.reached_at(self.now).map_or_else(String::new, |at| {
