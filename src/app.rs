@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use actix_service::apply;
 use actix_session::{
     SessionMiddleware,
     config::{BrowserSession, CookieContentSecurity, TtlExtensionPolicy},
@@ -16,10 +18,9 @@ use actix_session::{
 use actix_web::{
     App as Service, HttpServer,
     cookie::{Cookie, Key, SameSite},
-    dev::fn_service,
-    guard::fn_guard,
+    dev::{ServiceFactory as _, fn_factory, fn_service},
     middleware::from_fn,
-    web::{Data, PayloadConfig, scope},
+    web::{Data, PayloadConfig},
 };
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
@@ -332,29 +333,25 @@ pub fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Running> {
             .cookie_content_security(CookieContentSecurity::Signed)
             .session_lifecycle(BrowserSession::default().state_ttl_extension_policy(TtlExtensionPolicy::OnEveryRequest))
             .build();
-        // The last wrap runs first: trace, then session, then errors, then guard.
-        let pages = scope("")
-            .wrap(from_fn(members::presence::note))
-            .wrap(from_fn(middleware::guard))
-            .wrap(from_fn(middleware::errors))
-            .wrap(session)
-            .wrap(from_fn(middleware::trace))
-            .default_service(fn_service(routes::dispatch));
-        // What machines ask goes a short way.
-        let (table, cookie) = (data.clone(), settings.session_cookie());
-        let machines = scope("")
-            .guard(fn_guard(move |asked| {
-                let head = asked.head();
-                table.table.is_for_machines(head.uri.path()) && middleware::is_for_machine(head.headers(), cookie)
-            }))
-            .wrap(from_fn(middleware::machine))
-            .default_service(fn_service(routes::dispatch));
+        let presence = apply(from_fn(members::presence::note), fn_service(routes::dispatch));
+        let guard = apply(from_fn(middleware::guard), presence);
+        let pages = Rc::new(apply(session, apply(from_fn(middleware::errors), guard)));
+        let app = data.clone();
+        let enter = fn_factory(move || {
+            let (app, pages) = (app.clone(), Rc::clone(&pages));
+            async move {
+                let pages = Rc::new(pages.new_service(()).await?);
+                Ok::<_, ()>(fn_service(move |req| {
+                    middleware::enter(app.clone(), Rc::clone(&pages), req)
+                }))
+            }
+        });
         Service::new()
             .app_data(data.clone())
             // Bodies are read within the route's own limit before a handler asks for them.
             .app_data(PayloadConfig::new(usize::MAX))
-            .service(machines)
-            .service(pages)
+            // There are no routes of actix: what is asked for is found in the table.
+            .default_service(enter)
     })
     .workers(workers)
     .client_request_timeout(Duration::from_secs(5))

@@ -17,6 +17,7 @@ pub mod error;
 pub mod gate;
 pub mod groups;
 pub mod guide;
+pub mod hash;
 pub mod ids;
 pub mod imports;
 pub mod invitations;

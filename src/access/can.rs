@@ -471,9 +471,9 @@ pub fn actor_of(req: &HttpRequest, app: &App) -> Actor {
     Actor::client(
         &app.keys,
         person.as_ref().map(|person| (person.id, person.name.as_str())),
-        &trace.ip,
+        &trace.ip(),
         &trace.agent,
-        &trace.request_id,
+        trace.request_id.as_str(),
     )
 }
 
@@ -613,7 +613,7 @@ fn ended_access(stop: Stop, org: &OrgRef) -> String {
 
 /// Records a refusal; a failure to record does not turn the refusal into a success.
 pub(super) async fn deny(app: &App, actor: &Actor, org: Option<OrgId>, req: &HttpRequest, why: &str, now: Timestamp) {
-    let route = format!("{} {}", req.method(), Matched::of(req).unwrap_or_default());
+    let route = format!("{} {}", req.method(), Matched::of(req).pattern.unwrap_or_default());
     let detail = serde_json::json!({ "missing": why, "route": route });
     let entry = Entry::denied(Action::AccessDenied, Object::new("route", 0, route), detail);
     let written = async {

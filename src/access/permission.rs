@@ -1,8 +1,11 @@
 //! The catalogue of permissions and the one table that says which built-in role has them (MODEL section 2.5).
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::Permissions;
+use crate::hash::Map;
 
 /// A person's role in one organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, Serialize, Deserialize)]
@@ -440,7 +443,9 @@ permissions! {
 impl Permission {
     /// Finds a permission by its stable name.
     pub fn find(key: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|one| one.key() == key)
+        static KEYS: LazyLock<Map<&'static str, Permission>> =
+            LazyLock::new(|| Permission::ALL.iter().map(|one| (one.key(), *one)).collect());
+        KEYS.get(key).copied()
     }
     /// Whether an organization's roles can have it. Credits are given to organizations, not by them: their administrators have every
     /// permission that their roles can have, and so could grant themselves as much as they like.

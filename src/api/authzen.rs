@@ -8,14 +8,16 @@ use std::net::IpAddr;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header::CONTENT_TYPE},
-    web::{Bytes, Data, Path},
+    web::{Data, Path},
 };
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::json;
+use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::{
     Credits,
     machine::Machine,
-    problem::{Fault, instant},
+    problem::{Fault, charged, instant, json_of},
     resource::{self, Place},
     subject::{self, Kind},
 };
@@ -24,6 +26,7 @@ use crate::{
     app::App,
     error::Error,
     gate::{Ask, Denial, Reason, Verdict, Who},
+    web::request::Sent,
 };
 
 /// The most evaluations of one request.
@@ -31,8 +34,8 @@ const MOST: usize = 1_000;
 /// The longest slug that is answered, in characters.
 const LONGEST_SLUG: usize = 100;
 
-/// A JSON object.
-pub(super) type Object = Map<String, Value>;
+/// A JSON object as it was sent, of which nothing is copied.
+pub(super) type Object<'j> = ObjectAsVec<'j>;
 
 /// Where everything is (section 9 of the specification).
 pub async fn configuration(app: Data<App>) -> HttpResponse {
@@ -88,16 +91,16 @@ impl From<Error> for Failure {
 }
 
 /// An answer; the specification wants an error's message as a text.
-pub(super) fn answer(outcome: Result<Value, Failure>) -> Result<HttpResponse, Fault> {
+pub(super) fn answer<T: Serialize>(outcome: Result<T, Failure>) -> Result<HttpResponse, Fault> {
     match outcome {
-        Ok(document) => Ok(HttpResponse::Ok().json(document)),
+        Ok(document) => Ok(json_of(&mut HttpResponse::Ok(), &document)),
         Err(Failure::Bad(Bad(text))) => Ok(HttpResponse::build(StatusCode::BAD_REQUEST).json(text)),
         Err(Failure::Error(error)) => Err(error.into()),
     }
 }
 
 /// The object that a body holds.
-pub(super) fn read(req: &HttpRequest, body: &[u8]) -> Result<Object, Bad> {
+pub(super) fn read<'j>(req: &HttpRequest, body: &'j [u8]) -> Result<Object<'j>, Bad> {
     let media = req
         .headers()
         .get(CONTENT_TYPE)
@@ -117,20 +120,20 @@ pub(super) fn read(req: &HttpRequest, body: &[u8]) -> Result<Object, Bad> {
 /// One question of a request: what it says itself goes before what the whole request says.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
-    own: Option<&'a Object>,
-    whole: &'a Object,
+    own: Option<&'a Object<'a>>,
+    whole: &'a Object<'a>,
 }
 
 impl<'a> Asked<'a> {
     /// A request that is one question.
-    pub(super) const fn alone(whole: &'a Object) -> Self {
+    pub(super) const fn alone(whole: &'a Object<'a>) -> Self {
         Self { own: None, whole }
     }
-    fn get(self, name: &str) -> Option<&'a Value> {
+    fn get(self, name: &str) -> Option<&'a Value<'a>> {
         self.own.and_then(|own| own.get(name)).or_else(|| self.whole.get(name))
     }
     /// A required object with required texts.
-    pub(super) fn part(self, name: &str, needed: &[&str]) -> Result<&'a Object, Bad> {
+    pub(super) fn part(self, name: &str, needed: &[&str]) -> Result<&'a Object<'a>, Bad> {
         let Some(value) = self.get(name) else {
             return Err(Bad(format!("{name} is missing")));
         };
@@ -138,8 +141,8 @@ impl<'a> Asked<'a> {
             return Err(Bad(format!("{name} is not an object")));
         };
         for field in needed {
-            match object.get(*field) {
-                Some(Value::String(text)) if !text.is_empty() => {}
+            match object.get(field) {
+                Some(Value::Str(text)) if !text.is_empty() => {}
                 Some(_) => return Err(Bad(format!("{name}.{field} is not a text"))),
                 None => return Err(Bad(format!("{name}.{field} is missing"))),
             }
@@ -150,7 +153,7 @@ impl<'a> Asked<'a> {
         Ok(object)
     }
     /// The circumstances, where they are told.
-    pub(super) fn context(self) -> Result<Option<&'a Object>, Bad> {
+    pub(super) fn context(self) -> Result<Option<&'a Object<'a>>, Bad> {
         match self.get("context") {
             None => Ok(None),
             Some(Value::Object(context)) => Ok(Some(context)),
@@ -160,19 +163,19 @@ impl<'a> Asked<'a> {
 }
 
 /// A text of an object.
-pub(super) fn text<'a>(object: &'a Object, field: &str) -> &'a str {
+pub(super) fn text<'a>(object: &'a Object<'a>, field: &str) -> &'a str {
     object.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn property<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
-    object.get("properties").and_then(|properties| properties.get(name))
+fn property<'a>(object: &'a Object<'a>, name: &str) -> Option<&'a Value<'a>> {
+    object.get("properties")?.as_object()?.get(name)
 }
 
 /// A property that is a text, where there is one.
-fn text_property<'a>(object: &'a Object, part: &str, name: &str) -> Result<Option<&'a str>, Bad> {
+fn text_property<'a>(object: &'a Object<'a>, part: &str, name: &str) -> Result<Option<&'a str>, Bad> {
     match property(object, name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Str(text)) => Ok(Some(text)),
         Some(_) => Err(Bad(format!("{part}.properties.{name} is not a text"))),
     }
 }
@@ -212,7 +215,11 @@ pub(super) struct Need {
 
 impl Need {
     /// Reads what the parts of a question say; an action has a say only where it is known already.
-    pub(super) fn read(action: Option<&Object>, resource: &Object, context: Option<&Object>) -> Result<Self, Bad> {
+    pub(super) fn read(
+        action: Option<&Object<'_>>,
+        resource: &Object<'_>,
+        context: Option<&Object<'_>>,
+    ) -> Result<Self, Bad> {
         let of_action = action.and_then(|action| property(action, "cost_micro"));
         let of_context = context.and_then(|context| context.get("cost_micro"));
         let cost = match (of_action, of_context) {
@@ -262,7 +269,41 @@ impl Need {
     }
 }
 
-fn refusal(denial: &Denial, machine: &Machine) -> Value {
+/// What is answered to one question.
+pub(super) struct Decision {
+    is_allowed: bool,
+    context: Option<serde_json::Value>,
+}
+
+impl Decision {
+    fn refused(context: serde_json::Value) -> Self {
+        Self {
+            is_allowed: false,
+            context: Some(context),
+        }
+    }
+}
+
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("decision", &self.is_allowed)?;
+        if let Some(context) = &self.context {
+            map.serialize_entry("context", context)?;
+        }
+        map.end()
+    }
+}
+
+/// What is answered to many.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Decisions {
+    One(Decision),
+    All { evaluations: Vec<Decision> },
+}
+
+fn refusal(denial: &Denial, machine: &Machine) -> Decision {
     let mut context = json!({ "reason": denial.reason.key(), "detail": denial.detail });
     if denial.reason == Reason::Limit {
         let zone = machine.caller.plan.org.settings.zone();
@@ -275,16 +316,16 @@ fn refusal(denial: &Denial, machine: &Machine) -> Value {
     if !denial.contact.is_empty() {
         context["contact"] = json!(denial.contact);
     }
-    json!({ "decision": false, "context": context })
+    Decision::refused(context)
 }
 
-async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Value, Failure> {
+async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Decision, Failure> {
     let named = Named::read(asked)?;
     let action = asked.part("action", &["name"])?;
     let resource = asked.part("resource", &["type", "id"])?;
     let need = Need::read(Some(action), resource, asked.context()?)?;
     if resource::find(app, machine, text(resource, "type"), text(resource, "id")).await? == Place::Nowhere {
-        return Ok(json!({ "decision": false, "context": { "reason": "resource-unknown" } }));
+        return Ok(Decision::refused(json!({ "reason": "resource-unknown" })));
     }
     let Some(who) = named.find(app, machine).await? else {
         return Ok(refusal(&Denial::stranger(), machine));
@@ -294,8 +335,10 @@ async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Valu
         app.gate.note_authorized(&who, need.ip);
     }
     Ok(match verdict {
-        verdict if verdict.is_by_wallet() => json!({ "decision": true, "context": { "charged": "wallet" } }),
-        Verdict::Allow { .. } => json!({ "decision": true }),
+        Verdict::Allow { pays, .. } => Decision {
+            is_allowed: true,
+            context: charged(pays).map(|who| json!({ "charged": who })),
+        },
         Verdict::Deny(denial) => refusal(&denial, machine),
     })
 }
@@ -305,7 +348,7 @@ pub async fn evaluation(
     app: Data<App>,
     machine: Machine,
     req: HttpRequest,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<HttpResponse, Fault> {
     answer(match read(&req, &body) {
         Ok(request) => evaluate(&app, &machine, Asked::alone(&request)).await,
@@ -314,7 +357,7 @@ pub async fn evaluation(
 }
 
 /// The decision after which the rest is not asked any more; none when everything is.
-fn stops_at(request: &Object) -> Result<Option<bool>, Bad> {
+fn stops_at(request: &Object<'_>) -> Result<Option<bool>, Bad> {
     let options = match request.get("options") {
         None => return Ok(None),
         Some(options) => options
@@ -329,7 +372,7 @@ fn stops_at(request: &Object) -> Result<Option<bool>, Bad> {
     }
 }
 
-async fn evaluate_all(app: &App, machine: &Machine, request: &Object) -> Result<Value, Failure> {
+async fn evaluate_all(app: &App, machine: &Machine, request: &Object<'_>) -> Result<Decisions, Failure> {
     let entries = match request.get("evaluations") {
         None => &[][..],
         Some(Value::Array(entries)) => entries.as_slice(),
@@ -340,7 +383,7 @@ async fn evaluate_all(app: &App, machine: &Machine, request: &Object) -> Result<
     }
     let stop_at = stops_at(request)?;
     if entries.is_empty() {
-        return evaluate(app, machine, Asked::alone(request)).await;
+        return evaluate(app, machine, Asked::alone(request)).await.map(Decisions::One);
     }
     let mut decisions = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -356,18 +399,16 @@ async fn evaluate_all(app: &App, machine: &Machine, request: &Object) -> Result<
         };
         let decision = match decision {
             Ok(decision) => decision,
-            Err(Failure::Bad(Bad(text))) => {
-                json!({ "decision": false, "context": { "error": { "status": 400, "message": text } } })
-            }
+            Err(Failure::Bad(Bad(text))) => Decision::refused(json!({ "error": { "status": 400, "message": text } })),
             Err(error) => return Err(error),
         };
-        let is_allowed = decision["decision"] == json!(true);
+        let is_allowed = decision.is_allowed;
         decisions.push(decision);
         if stop_at == Some(is_allowed) {
             break;
         }
     }
-    Ok(json!({ "evaluations": decisions }))
+    Ok(Decisions::All { evaluations: decisions })
 }
 
 /// Many questions; what stands at the top is the default of each, and a part of a question replaces it whole.
@@ -375,7 +416,7 @@ pub async fn evaluations(
     app: Data<App>,
     machine: Machine,
     req: HttpRequest,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<HttpResponse, Fault> {
     answer(match read(&req, &body) {
         Ok(request) => evaluate_all(&app, &machine, &request).await,

@@ -42,7 +42,12 @@ pub async fn provision(
             .into());
         }
         let trace = Trace::of(&req);
-        let by = Actor::key(&app.keys, &machine.holder.bearer.name, &trace.ip, &trace.request_id);
+        let by = Actor::key(
+            &app.keys,
+            &machine.holder.bearer.name,
+            &trace.ip(),
+            trace.request_id.as_str(),
+        );
         let mut tx = app.db.write().await?;
         member::establish_contexts(&mut tx, &by, machine.org(), &[id], app.gate.now()).await?;
         tx.commit().await?;

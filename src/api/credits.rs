@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const PLACES: usize = 6;
 const ONE: i64 = 1_000_000;
+/// A sign, thirteen digits, a point and six digits.
+const LONGEST: usize = 24;
 
 /// An amount of credits, in micro-credits inside. In JSON it is read from a string or a number and written as a string, so that no
 /// client rounds it.
@@ -47,7 +49,8 @@ impl std::str::FromStr for Credits {
             return Err(BadCredits);
         }
         let whole: i64 = whole.parse().map_err(|_| BadCredits)?;
-        let part: i64 = format!("{part:0<PLACES$}").parse().map_err(|_| BadCredits)?;
+        let places = 10_i64.pow((PLACES - part.len()) as u32);
+        let part = part.parse::<i64>().map_err(|_| BadCredits)? * places;
         let micros = whole
             .checked_mul(ONE)
             .and_then(|whole| whole.checked_add(part))
@@ -56,24 +59,48 @@ impl std::str::FromStr for Credits {
     }
 }
 
+/// An amount as it is written, with the place where it ends.
+struct Written([u8; LONGEST], usize);
+
+impl Written {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0[..self.1]).unwrap_or_default()
+    }
+}
+
+impl Credits {
+    /// Answers hold ten of them, thousands of times a second, so it is done by hand.
+    fn written(self) -> Written {
+        let (micros, one) = (self.0.unsigned_abs(), ONE.unsigned_abs());
+        let (mut text, mut end) = ([0; LONGEST], 0);
+        let mut put = |bytes: &[u8]| {
+            text[end..end + bytes.len()].copy_from_slice(bytes);
+            end += bytes.len();
+        };
+        if self.0 < 0 {
+            put(b"-");
+        }
+        put(itoa::Buffer::new().format(micros / one).as_bytes());
+        let part = micros % one;
+        if part > 0 {
+            // The digit before the six keeps their zeros.
+            let mut digits = itoa::Buffer::new();
+            put(b".");
+            put(&digits.format(one + part).trim_end_matches('0').as_bytes()[1..]);
+        }
+        Written(text, end)
+    }
+}
+
 impl fmt::Display for Credits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, part) = (
-            self.0.unsigned_abs() / ONE.unsigned_abs(),
-            self.0.unsigned_abs() % ONE.unsigned_abs(),
-        );
-        if part == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let part = format!("{part:0>PLACES$}");
-        write!(f, "{sign}{whole}.{}", part.trim_end_matches('0'))
+        f.write_str(self.written().as_str())
     }
 }
 
 impl Serialize for Credits {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(self.written().as_str())
     }
 }
 

@@ -1,10 +1,6 @@
 //! Usage after the fact, as CloudEvents 1.0 over HTTP: structured, batch and binary. Each event counts once by its source and id.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::StatusCode,
-    web::{Bytes, Data},
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +20,7 @@ use crate::{
     gate::{Charged, Who},
     keys::scope::Duty,
     metering::{Kind, Outcome, ReservationId, Settlement, Usage, engine::BATCH},
+    web::request::Sent,
 };
 
 /// One event (CloudEvents 1.0.2 section 3).
@@ -228,7 +225,12 @@ async fn settle(
 }
 
 /// Books events: 204 when all count, 207 with one outcome for each when some do not.
-pub async fn create(app: Data<App>, machine: Machine, req: HttpRequest, body: Bytes) -> Result<HttpResponse, Fault> {
+pub async fn create(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    Sent(body): Sent,
+) -> Result<HttpResponse, Fault> {
     let events = read(&req, &body)?;
     if events.len() > BATCH {
         return Err(Error::invalid(

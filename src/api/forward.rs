@@ -16,7 +16,7 @@ use super::{
     Credits,
     machine::{denied, holder_of, presented},
     person::{self, Visitor},
-    problem::{Fault, rate_limit},
+    problem::{Fault, with_limits},
 };
 use crate::{
     access::Person,
@@ -292,11 +292,8 @@ fn headers(answer: &mut HttpResponseBuilder, app: &App, told: &Told) {
     for pair in IDENTITY_NAMES.into_iter().zip(told.identity()) {
         answer.insert_header(pair);
     }
-    if let Ok(Verdict::Allow { limits, .. }) = &told.outcome
-        && let Some((policy, state)) = rate_limit(limits, app.gate.now())
-    {
-        answer.insert_header(("ratelimit-policy", policy));
-        answer.insert_header(("ratelimit", state));
+    if let Ok(Verdict::Allow { limits, .. }) = &told.outcome {
+        with_limits(answer, limits, app.gate.now());
     }
 }
 

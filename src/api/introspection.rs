@@ -1,9 +1,6 @@
 //! Key introspection (RFC 7662): what a key is, for a service that was given it.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Bytes, Data},
-};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use serde_json::json;
 
 use super::{
@@ -15,6 +12,7 @@ use crate::{
     error::Error,
     gate::{Ask, Principal},
     ids::{KeyId, ServiceId},
+    web::request::Sent,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -35,7 +33,12 @@ fn token(req: &HttpRequest, form: &[u8]) -> Result<String, Fault> {
 }
 
 /// What a key is; one that is unknown, of another organization, or does not act is inactive and nothing more (section 2.2).
-pub async fn create(app: Data<App>, machine: Machine, req: HttpRequest, form: Bytes) -> Result<HttpResponse, Fault> {
+pub async fn create(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    Sent(form): Sent,
+) -> Result<HttpResponse, Fault> {
     let token = token(&req, &form)?;
     let inactive = || Ok(HttpResponse::Ok().json(json!({ "active": false })));
     let holder = match holder_of(&app, &token).await? {

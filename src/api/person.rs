@@ -197,7 +197,7 @@ pub async fn page(
         request_href: can_rise(denial).map(|_| scene.request_url.clone()),
         way_on: ("See your usage", app.settings.link(&visitor.org.path("/usage/mine"))),
         host: app.settings.public_url.host_str().unwrap_or_default().to_owned(),
-        request_id: Trace::of(req).request_id,
+        request_id: Trace::of(req).request_id.to_string(),
     };
     in_words(&made, answer)
 }
@@ -218,7 +218,7 @@ fn stranger(app: &App, req: &HttpRequest, status: StatusCode) -> Refused {
         request_href: None,
         way_on: ("Your organizations", app.settings.link("/")),
         host: app.settings.public_url.host_str().unwrap_or_default().to_owned(),
-        request_id: Trace::of(req).request_id,
+        request_id: Trace::of(req).request_id.to_string(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Refusals as machines read them: problem+json (RFC 9457), `Retry-After`, and the fields of draft-ietf-httpapi-ratelimit-headers.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
         StatusCode,
-        header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde::Serialize;
@@ -17,12 +17,15 @@ use crate::{
     clock::{Timestamp, Zone},
     error::Error,
     gate::{Denial, LimitState, Reason},
-    metering::Pays,
+    metering::{OrgPlan, Pays},
     web::respond::Refusal,
 };
 
 /// The type of a problem that a used-up limit is, as IANA registers it.
 const QUOTA: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
 /// The largest integer that a structured field holds (RFC 9651 section 3.3.1).
 const MOST: i64 = 999_999_999_999_999;
 
@@ -38,7 +41,17 @@ pub struct LimitWords<'l> {
     enforcement: &'static str,
     source: &'l str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reset_at: Option<String>,
+    reset_at: Option<Cow<'l, str>>,
+}
+
+/// An answer that is a JSON document.
+pub fn json_of<T: Serialize>(answer: &mut HttpResponseBuilder, document: &T) -> HttpResponse {
+    // Most documents say how two limits stand.
+    let mut text = Vec::with_capacity(512);
+    match serde_json::to_writer(&mut text, document) {
+        Ok(()) => answer.insert_header((CONTENT_TYPE, JSON)).body(text),
+        Err(error) => HttpResponse::from_error(Error::Internal(format!("an answer: {error}"))),
+    }
 }
 
 /// An instant in a zone (RFC 3339).
@@ -51,6 +64,21 @@ pub fn instant(at: Timestamp, zone: &Zone) -> String {
 
 /// Limits as answers show them.
 pub fn limit_words<'l>(limits: &'l [LimitState], zone: &Zone) -> Vec<LimitWords<'l>> {
+    told(limits, |_, at| Cow::Owned(instant(at, zone)))
+}
+
+/// The same for an organization whose windows are those of the limits, as they nearly always are: when those end is kept in words.
+pub fn limit_words_of<'l>(limits: &'l [LimitState], org: &'l OrgPlan) -> Vec<LimitWords<'l>> {
+    let zone = org.settings.zone();
+    told(limits, |limit, at| {
+        match org.end(limit.window, |end| instant(end, zone)) {
+            Some((end, words)) if end == at => Cow::Borrowed(words),
+            _ => Cow::Owned(instant(at, zone)),
+        }
+    })
+}
+
+fn told<'l>(limits: &'l [LimitState], words: impl Fn(&LimitState, Timestamp) -> Cow<'l, str>) -> Vec<LimitWords<'l>> {
     limits
         .iter()
         .map(|limit| LimitWords {
@@ -62,7 +90,7 @@ pub fn limit_words<'l>(limits: &'l [LimitState], zone: &Zone) -> Vec<LimitWords<
             remaining: Credits::from_micros(limit.remaining),
             enforcement: limit.enforcement.key(),
             source: &limit.source,
-            reset_at: limit.reset_at.map(|at| instant(at, zone)),
+            reset_at: limit.reset_at.map(|at| words(limit, at)),
         })
         .collect()
 }
@@ -79,27 +107,29 @@ fn seconds(until: Timestamp, now: Timestamp) -> u64 {
 }
 
 /// `RateLimit-Policy` and `RateLimit` of limits; none when there are none.
-pub fn rate_limit(limits: &[LimitState], now: Timestamp) -> Option<(String, String)> {
+fn rate_limit(limits: &[LimitState], now: Timestamp) -> Option<[(HeaderName, HeaderValue); 2]> {
     if limits.is_empty() {
         return None;
     }
-    let (mut policies, mut states) = (String::with_capacity(160), String::with_capacity(96));
+    let (mut policies, mut states) = (String::with_capacity(192), String::with_capacity(96));
+    let mut number = itoa::Buffer::new();
     for limit in limits {
         if !policies.is_empty() {
             policies.push_str(", ");
             states.push_str(", ");
         }
         let (q, r) = (limit.limit.micros().clamp(0, MOST), limit.remaining.clamp(0, MOST));
-        let name = limit.name;
-        let _ = write!(policies, "\"{name}\";q={q}");
-        let _ = write!(states, "\"{name}\";r={r}");
+        for (text, mark, value) in [(&mut policies, "\";q=", q), (&mut states, "\";r=", r)] {
+            text.extend(["\"", limit.name, mark, number.format(value)]);
+        }
         if let Some(end) = limit.reset_at {
-            let _ = write!(policies, ";w={}", seconds(end, limit.since).max(1));
-            let _ = write!(states, ";t={}", seconds(end, now));
+            policies.extend([";w=", number.format(seconds(end, limit.since).max(1))]);
+            states.extend([";t=", number.format(seconds(end, now))]);
         }
         policies.push_str(";muster-unit=\"microcredit\"");
     }
-    Some((policies, states))
+    // Names of policies and numbers are what a header may hold.
+    Some([(POLICY, policies.try_into().ok()?), (STATE, states.try_into().ok()?)])
 }
 
 /// Adds the fields about limits to an answer.
@@ -108,9 +138,8 @@ pub fn with_limits<'a>(
     limits: &[LimitState],
     now: Timestamp,
 ) -> &'a mut HttpResponseBuilder {
-    if let Some((policy, state)) = rate_limit(limits, now) {
-        answer.insert_header(("RateLimit-Policy", policy));
-        answer.insert_header(("RateLimit", state));
+    for field in rate_limit(limits, now).into_iter().flatten() {
+        answer.insert_header(field);
     }
     answer
 }
@@ -279,11 +308,10 @@ impl ResponseError for Fault {
         if let Some(challenge) = self.challenge() {
             set(WWW_AUTHENTICATE, &challenge);
         }
-        if let Self::Denied(denial, scene) = self
-            && let Some((policy, state)) = rate_limit(&denial.limits, scene.now)
-        {
-            set(HeaderName::from_static("ratelimit-policy"), &policy);
-            set(HeaderName::from_static("ratelimit"), &state);
+        if let Self::Denied(denial, scene) = self {
+            for (name, value) in rate_limit(&denial.limits, scene.now).into_iter().flatten() {
+                answer.headers_mut().insert(name, value);
+            }
         }
         if let Self::Error(error) = self {
             // The log alone may know what is broken.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Credits,
     machine::{Body, BodyOr, Machine, denied},
-    problem::{Fault, LimitWords, charged, instant, limit_words, with_limits},
+    problem::{Fault, LimitWords, charged, instant, json_of, limit_words_of, with_limits},
     subject::{self, Found, Subject},
 };
 use crate::{
@@ -160,7 +160,7 @@ pub async fn create(
     match (granted.verdict, granted.done) {
         (Verdict::Allow { limits, over, pays }, Some(held)) => {
             app.gate.note_authorized(&who, ask.ip);
-            let zone = machine.caller.plan.org.settings.zone();
+            let org = &machine.caller.plan.org;
             let status = if held.is_repeated {
                 StatusCode::OK
             } else {
@@ -174,12 +174,13 @@ pub async fn create(
             let reserved = Reserved {
                 id: held.id.to_string(),
                 amount: wanted.amount,
-                expires_at: instant(held.expires_at, zone),
-                limits: limit_words(&limits, zone),
+                expires_at: instant(held.expires_at, org.settings.zone()),
+                limits: limit_words_of(&limits, org),
                 over_soft: soft,
                 charged: charged(pays),
             };
-            Ok(with_limits(&mut HttpResponse::build(status), &limits, app.gate.now()).json(reserved))
+            let mut answer = HttpResponse::build(status);
+            Ok(json_of(with_limits(&mut answer, &limits, app.gate.now()), &reserved))
         }
         (Verdict::Deny(denial), _) => Err(denied(&app, denial, caller.as_deref(), &machine.holder.bearer.slug)),
         (Verdict::Allow { .. }, None) => Err(Error::Busy.into()),
@@ -235,12 +236,13 @@ pub async fn settle(
         flow: settled.flow.map(Into::into),
     };
     let told = app.gate.settle_for(&charged, id, &settlement).await.map_err(unknown)?;
-    Ok(HttpResponse::Ok().json(Booked {
+    let booked = Booked {
         id: id.to_string(),
         amount: settled.amount,
         duplicate: told.outcome == Outcome::Duplicate,
         excess: (told.excess > 0).then(|| Credits::from_micros(told.excess)),
-    }))
+    };
+    Ok(json_of(&mut HttpResponse::Ok(), &booked))
 }
 
 /// Whose reservation is let go of.

@@ -5,10 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Bytes, Data},
-};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
@@ -19,7 +16,7 @@ use super::{
     resource::{self, Place},
     subject::{self, Kind},
 };
-use crate::{access::Permission, app::App, error::Error, gate::Who, ids, secret};
+use crate::{access::Permission, app::App, error::Error, gate::Who, ids, secret, web::request::Sent};
 
 /// How many candidates a page looks at when nothing is said, and at most.
 const USUAL: i64 = 100;
@@ -35,8 +32,9 @@ struct Page {
 }
 
 impl Page {
-    fn read(what: &str, request: &Object) -> Result<Self, Bad> {
-        let parts = ["subject", "action", "resource", "context"].map(|name| request.get(name));
+    fn read(what: &str, request: &Object<'_>) -> Result<Self, Bad> {
+        // In one order, whatever order the parts were sent in.
+        let parts = ["subject", "action", "resource", "context"].map(|name| request.get(name).map(Value::from));
         let digest = secret::hash_token(&json!([what, parts]).to_string());
         let mark = HEXLOWER.encode(&digest[..8]);
         let page = match request.get("page") {
@@ -102,12 +100,12 @@ fn results(list: Vec<Value>, next: &str) -> Value {
 }
 
 /// Whether a resource is something that Muster keeps here; of the platform's own things a search knows nothing.
-async fn is_here(app: &App, machine: &Machine, resource: &Object) -> Result<bool, Error> {
+async fn is_here(app: &App, machine: &Machine, resource: &Object<'_>) -> Result<bool, Error> {
     let place = resource::find(app, machine, text(resource, "type"), text(resource, "id")).await?;
     Ok(place == Place::Here)
 }
 
-async fn subjects(app: &App, machine: &Machine, request: &Object) -> Result<Value, Failure> {
+async fn subjects(app: &App, machine: &Machine, request: &Object<'_>) -> Result<Value, Failure> {
     let asked = Asked::alone(request);
     let kind = text(asked.part("subject", &["type"])?, "type");
     let action = asked.part("action", &["name"])?;
@@ -134,7 +132,7 @@ async fn subjects(app: &App, machine: &Machine, request: &Object) -> Result<Valu
     Ok(results(list, &next))
 }
 
-async fn resources(app: &App, machine: &Machine, request: &Object) -> Result<Value, Failure> {
+async fn resources(app: &App, machine: &Machine, request: &Object<'_>) -> Result<Value, Failure> {
     let asked = Asked::alone(request);
     let named = Named::read(asked)?;
     let action = asked.part("action", &["name"])?;
@@ -166,9 +164,9 @@ async fn resources(app: &App, machine: &Machine, request: &Object) -> Result<Val
 async fn names(app: &App, who: &Who) -> Result<BTreeSet<String>, Error> {
     let mut names: BTreeSet<String> = Permission::ALL.iter().map(|one| one.key().to_owned()).collect();
     if let Some(caller) = app.gate.caller(who).await?
-        && let Some(standing) = &caller.standing
+        && let Some(permissions) = caller.permissions()
     {
-        names.extend(standing.permissions().keys());
+        names.extend(permissions.keys());
     }
     if let Some(key) = &who.key {
         names.extend(key.scopes.keys());
@@ -177,7 +175,7 @@ async fn names(app: &App, who: &Who) -> Result<BTreeSet<String>, Error> {
     Ok(names)
 }
 
-async fn actions(app: &App, machine: &Machine, request: &Object) -> Result<Value, Failure> {
+async fn actions(app: &App, machine: &Machine, request: &Object<'_>) -> Result<Value, Failure> {
     let asked = Asked::alone(request);
     let named = Named::read(asked)?;
     let resource = asked.part("resource", &["type", "id"])?;
@@ -204,7 +202,12 @@ async fn actions(app: &App, machine: &Machine, request: &Object) -> Result<Value
 }
 
 /// Who may do something to a resource.
-pub async fn subject(app: Data<App>, machine: Machine, req: HttpRequest, body: Bytes) -> Result<HttpResponse, Fault> {
+pub async fn subject(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    Sent(body): Sent,
+) -> Result<HttpResponse, Fault> {
     answer(match read(&req, &body) {
         Ok(request) => subjects(&app, &machine, &request).await,
         Err(bad) => Err(bad.into()),
@@ -212,7 +215,12 @@ pub async fn subject(app: Data<App>, machine: Machine, req: HttpRequest, body: B
 }
 
 /// Where somebody may do something.
-pub async fn resource(app: Data<App>, machine: Machine, req: HttpRequest, body: Bytes) -> Result<HttpResponse, Fault> {
+pub async fn resource(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    Sent(body): Sent,
+) -> Result<HttpResponse, Fault> {
     answer(match read(&req, &body) {
         Ok(request) => resources(&app, &machine, &request).await,
         Err(bad) => Err(bad.into()),
@@ -220,7 +228,12 @@ pub async fn resource(app: Data<App>, machine: Machine, req: HttpRequest, body: 
 }
 
 /// What somebody may do to a resource.
-pub async fn action(app: Data<App>, machine: Machine, req: HttpRequest, body: Bytes) -> Result<HttpResponse, Fault> {
+pub async fn action(
+    app: Data<App>,
+    machine: Machine,
+    req: HttpRequest,
+    Sent(body): Sent,
+) -> Result<HttpResponse, Fault> {
     answer(match read(&req, &body) {
         Ok(request) => actions(&app, &machine, &request).await,
         Err(bad) => Err(bad.into()),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Credits,
     machine::{Body, Machine, denied},
-    problem::{Fault, LimitWords, charged, limit_words, with_limits},
+    problem::{Fault, LimitWords, charged, json_of, limit_words_of, with_limits},
     reservations::about,
     subject::Subject,
 };
@@ -84,13 +84,13 @@ pub async fn create(app: Data<App>, machine: Machine, body: Body<Used>) -> Resul
     match (granted.verdict, granted.done) {
         (Verdict::Allow { limits, pays, .. }, Some(outcome)) => {
             app.gate.note_authorized(&who, ask.ip);
-            let zone = machine.caller.plan.org.settings.zone();
             let recorded = Recorded {
                 duplicate: outcome == Outcome::Duplicate,
-                limits: limit_words(&limits, zone),
+                limits: limit_words_of(&limits, &machine.caller.plan.org),
                 charged: charged(pays),
             };
-            Ok(with_limits(&mut HttpResponse::Ok(), &limits, app.gate.now()).json(recorded))
+            let mut answer = HttpResponse::Ok();
+            Ok(json_of(with_limits(&mut answer, &limits, app.gate.now()), &recorded))
         }
         (Verdict::Deny(denial), _) => {
             let caller = app.gate.caller(&who).await?;

@@ -113,7 +113,7 @@ pub async fn sign_in_as(
     trace: &Trace,
     now: Timestamp,
 ) -> Result<Secret> {
-    let token = session::open(tx, user, *lifetimes, &trace.ip, &trace.agent, now).await?;
+    let token = session::open(tx, user, *lifetimes, &trace.ip(), &trace.agent, now).await?;
     store::update_last_sign_in(tx, user, now).await?;
     Ok(token)
 }

@@ -167,7 +167,7 @@ async fn tell_of_new_device(tx: &mut Tx, account: &Account, trace: &Trace, now: 
         at: now,
         zone: profile::zone_of(tx, account.id).await?,
         device: device.clone(),
-        from: trace.ip.clone(),
+        from: trace.ip(),
     };
     let news = News {
         to: account.id,

@@ -22,7 +22,7 @@ pub use together::{Ask, Asks, only};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
+use sqlx::{Arguments as _, AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Sqlite};
 
 use crate::error::Result;
 
@@ -102,6 +102,7 @@ fn sql_str(text: Text) -> SqlStr {
         Text::Fixed(text) => text.into_sql_str(),
         // Only the finite lists of texts made in db and in the rooms' list builders come here, never a caller's words.
         Text::Made(text) => AssertSqlSafe(text).into_sql_str(),
+        Text::Kept(text) => AssertSqlSafe(text).into_sql_str(),
     }
 }
 
@@ -211,6 +212,7 @@ impl Tx {
             changed += match &mut self.inner {
                 Inner::Sqlite(tx) => {
                     let mut arguments = sqlx::sqlite::SqliteArguments::default();
+                    arguments.reserve(size * P::LEN, 0);
                     chunk.into_iter().try_for_each(|row| row.add_sqlite(&mut arguments))?;
                     for _ in left..size {
                         if let Some(idle) = &idle {
@@ -246,6 +248,7 @@ impl Tx {
             match &mut self.inner {
                 Inner::Sqlite(tx) => {
                     let mut arguments = sqlx::sqlite::SqliteArguments::default();
+                    arguments.reserve(size * P::LEN, 0);
                     chunk.into_iter().try_for_each(|row| row.add_sqlite(&mut arguments))?;
                     let query = sqlx::query_as_with::<_, R, _>(sql_str(text), arguments);
                     found.extend(query.fetch_all(&mut **tx).await?);

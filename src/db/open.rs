@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 pub const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 /// Which database product answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Engine {
     /// The embedded one.
     Sqlite,

@@ -1,6 +1,10 @@
 //! Typed statement constants: one text for both databases, parameters and rows checked by the compiler.
 
-use std::{fmt::Write as _, marker::PhantomData};
+use std::{
+    fmt::Write as _,
+    marker::PhantomData,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use sqlx::{
     Arguments as _, Column as _, Encode, FromRow, Postgres, Sqlite, Type, TypeInfo as _,
@@ -9,7 +13,10 @@ use sqlx::{
 };
 
 use super::Engine;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    hash::Map,
+};
 
 /// The text of a statement.
 #[derive(Debug, Clone)]
@@ -18,6 +25,8 @@ pub enum Text {
     Fixed(&'static str),
     /// One of a finite list of texts put together by a list builder; never made from a caller's words.
     Made(String),
+    /// One of those that is used again.
+    Kept(Arc<str>),
 }
 
 /// A statement with parameters `P` (a tuple) and rows `R` (a record, or `()` for none).
@@ -75,8 +84,17 @@ impl<P: Params> Bulk<P> {
             kind: PhantomData,
         }
     }
-    /// The text for `rows` rows. `?` on SQLite, where `$n` costs quadratic time in wide statements.
+    /// The text for `rows` rows, which is made once: of wide rows it takes longer than they take to be written.
     pub fn text(&self, engine: Engine, rows: usize) -> Text {
+        type Key = (Engine, &'static str, &'static str, usize);
+        static TEXTS: LazyLock<Mutex<Map<Key, Arc<str>>>> = LazyLock::new(Mutex::default);
+        let key = (engine, self.head, self.tail, rows);
+        let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = texts.entry(key).or_insert_with(|| self.make(engine, rows).into());
+        Text::Kept(Arc::clone(text))
+    }
+    /// `?` on SQLite, where `$n` costs quadratic time in wide statements.
+    fn make(&self, engine: Engine, rows: usize) -> String {
         let mut text = self.head.to_owned();
         for row in 0..rows {
             text.push_str(if row == 0 { " (" } else { ", (" });
@@ -94,7 +112,7 @@ impl<P: Params> Bulk<P> {
             text.push(')');
         }
         text.push_str(self.tail);
-        Text::Made(text)
+        text
     }
 }
 
@@ -568,6 +586,7 @@ impl Statement {
         let text = |engine| match bulk.text(engine, 2) {
             Text::Fixed(text) => text.to_owned(),
             Text::Made(text) => text,
+            Text::Kept(text) => text.to_string(),
         };
         let types = [P::types(), P::types()].concat();
         Self {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -123,8 +123,10 @@ pub struct StepUp {
 /// Everything that is known of a caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// How the membership stands and what it permits; none for a service account.
+    /// How the membership stands; none for a service account.
     pub standing: Option<Standing>,
+    /// What it permits, once somebody has asked.
+    pub permits: OnceLock<Permissions>,
     /// Whether they are a member without a private context, which the first authorized call provisions (C-14).
     pub lacks_context: bool,
     /// Whether the organization is archived, where nothing is authorized.
@@ -149,6 +151,14 @@ pub struct Caller {
     pub support: String,
     /// The instant at which any of this changes by itself.
     pub changes_at: Timestamp,
+}
+
+impl Caller {
+    /// What their roles permit; none for a service account.
+    pub fn permissions(&self) -> Option<&Permissions> {
+        let standing = self.standing.as_ref()?;
+        Some(self.permits.get_or_init(|| standing.permissions()))
+    }
 }
 
 /// What is asked.

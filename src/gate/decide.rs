@@ -365,10 +365,10 @@ pub fn admit<'c>(caller: Option<&'c Caller>, ask: &Ask, now: Timestamp) -> Resul
     }
     if let Some(name) = &ask.permission {
         let needed = Permissions::read([name.as_str()]);
-        let by_role = caller.standing.as_ref().map(|standing| standing.permissions());
+        let by_role = caller.permissions();
         let has = |given: &Permissions| !needed.is_empty() && given.includes(&needed);
         // A key does what its scopes and its owner's roles both permit.
-        let is_permitted = by_role.as_ref().is_none_or(&has) && key.is_none_or(|key| has(&key.scopes));
+        let is_permitted = by_role.is_none_or(&has) && key.is_none_or(|key| has(&key.scopes));
         if !is_permitted || (by_role.is_none() && key.is_none()) {
             return deny(Reason::Permission, &format!("The permission “{name}” is missing."));
         }

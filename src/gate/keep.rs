@@ -1,8 +1,7 @@
 //! The gate itself: callers that are kept while nothing changes, and decisions that the engine carries out.
 
 use std::{
-    collections::{HashMap, HashSet},
-    hash::{BuildHasher as _, RandomState},
+    hash::BuildHasher as _,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -23,6 +22,7 @@ use crate::{
     clock::Timestamp,
     db::{self, Db, Generation},
     error::{Error, Result},
+    hash::{Map, RandomState, Set},
     ids::{GroupId, KeyId, MemberId, OrgId, RoleId},
     metering::{
         Account, Answer, Engine, Figure, GONE, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settled,
@@ -80,12 +80,12 @@ struct Inner {
     db: Db,
     engine: Engine,
     hasher: RandomState,
-    callers: Vec<Mutex<HashMap<Name, Kept>>>,
-    holders: Vec<Mutex<HashMap<[u8; 32], KeptHolder>>>,
-    orgs: Mutex<HashMap<OrgId, KeptOrg>>,
-    seen: Mutex<HashMap<OrgId, Seen>>,
+    callers: Vec<Mutex<Map<Name, Kept>>>,
+    holders: Vec<Mutex<Map<[u8; 32], KeptHolder>>>,
+    orgs: Mutex<Map<OrgId, KeptOrg>>,
+    seen: Mutex<Map<OrgId, Seen>>,
     uses: Uses,
-    spenders: Mutex<HashSet<(OrgId, Principal)>>,
+    spenders: Mutex<Set<(OrgId, Principal)>>,
     allowed: AtomicU64,
     refused: [AtomicU64; Reason::KEYS.len()],
 }
@@ -131,7 +131,7 @@ impl Gate {
         Self(Arc::new(Inner {
             db,
             engine,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             callers: (0..SHARDS).map(|_| Mutex::default()).collect(),
             holders: (0..SHARDS).map(|_| Mutex::default()).collect(),
             orgs: Mutex::default(),
@@ -518,7 +518,7 @@ impl Gate {
         Err(Error::Busy)
     }
 
-    fn shard(&self, name: &Name) -> MutexGuard<'_, HashMap<Name, Kept>> {
+    fn shard(&self, name: &Name) -> MutexGuard<'_, Map<Name, Kept>> {
         locked(&self.0.callers[self.0.hasher.hash_one(name) as usize % SHARDS])
     }
 

@@ -1,6 +1,9 @@
 //! Finding a caller: what stands in the tables, put together for a decision.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     caller::{Caller, Principal, StepUp, Who},
@@ -138,6 +141,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
     let ends = changes.into_iter().flatten().filter(|at| *at > now);
     Ok(Some(Caller {
         standing,
+        permits: OnceLock::new(),
         lacks_context,
         is_archived: org.archived,
         key: who.key.clone(),

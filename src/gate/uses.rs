@@ -1,7 +1,7 @@
 //! Uses of keys, gathered and written down together: when and from where each was last used, and whose first call it was (C-14).
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -11,6 +11,7 @@ use crate::{
     clock::Timestamp,
     db::Db,
     error::{Error, Result},
+    hash::Map,
     ids::{KeyId, MemberId, OrgId},
     keys,
     members::member,
@@ -22,7 +23,7 @@ const AT_ONCE: usize = 200;
 /// What waits to be written.
 #[derive(Debug, Default)]
 struct Waiting {
-    keys: HashMap<KeyId, (Timestamp, Option<IpAddr>)>,
+    keys: Map<KeyId, (Timestamp, Option<IpAddr>)>,
     firsts: BTreeSet<(OrgId, MemberId)>,
 }
 

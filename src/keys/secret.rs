@@ -64,10 +64,10 @@ pub fn masked(kind: Kind, public_id: &str, last_four: &str) -> String {
     format!("mst_{}_{public_id}_…{last_four}", kind.letter())
 }
 
-/// A key as somebody presents it, well formed; whether it is anybody's is not known yet.
-pub struct Presented {
+/// A key as somebody presents it, well formed; whether it is anybody's is not known yet. It holds no copy of the text.
+pub struct Presented<'t> {
     kind: Kind,
-    text: Zeroizing<String>,
+    text: &'t str,
 }
 
 /// Why a text is no key.
@@ -81,39 +81,38 @@ pub enum Malformed {
     Mistyped,
 }
 
-impl Presented {
+impl<'t> Presented<'t> {
     /// Reads what somebody presents. It asks no database.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    pub fn parse(text: &'t str) -> Result<Self, Malformed> {
         let text = text.trim();
         let rest = text.strip_prefix("mst_").ok_or(Malformed::NotAKey)?;
         let kind = rest.get(..1).and_then(Kind::of_letter).ok_or(Malformed::NotAKey)?;
         if rest.get(1..2) != Some("_") {
             return Err(Malformed::NotAKey);
         }
+        let is_plain = |part: &[u8]| {
+            part.iter()
+                .fold(true, |plain, byte| plain & byte.is_ascii_alphanumeric())
+        };
         let is_ours = text.len() == LENGTH
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                _ if at < 6 || at == START - 1 => true,
-                _ => byte.is_ascii_alphanumeric(),
-            })
-            && text.as_bytes()[START - 1] == b'_';
+            && text.as_bytes()[START - 1] == b'_'
+            && is_plain(&text.as_bytes()[START - 1 - PUBLIC..START - 1])
+            && is_plain(&text.as_bytes()[START..]);
         if !is_ours || checksum(&text[..LENGTH - CHECK]) != text.as_bytes()[LENGTH - CHECK..] {
             return Err(Malformed::Mistyped);
         }
-        Ok(Self {
-            kind,
-            text: Zeroizing::new(text.to_owned()),
-        })
+        Ok(Self { kind, text })
     }
     /// What it is looked up by.
     pub fn hash(&self) -> [u8; 32] {
-        secret::hash_token(&self.text)
+        secret::hash_token(self.text)
     }
     /// What it says it is.
     pub const fn kind(&self) -> Kind {
         self.kind
     }
     /// The part that may stand in logs.
-    pub fn public_id(&self) -> &str {
+    pub fn public_id(&self) -> &'t str {
         &self.text[START - 1 - PUBLIC..START - 1]
     }
 }
@@ -168,7 +167,8 @@ mod tests {
             prop_assert!(text.ends_with(&four));
             let masked = masked(kind, &public, &four);
             prop_assert!(text.starts_with(masked.split('…').next().unwrap_or_default()));
-            let read = Presented::parse(&format!(" {}\n", *text)).ok();
+            let sent = format!(" {}\n", *text);
+            let read = Presented::parse(&sent).ok();
             prop_assert_eq!(read.map(|read| (read.kind(), read.hash(), read.public_id().to_owned())), Some((kind, hash, public)));
         }
 

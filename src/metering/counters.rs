@@ -7,7 +7,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
+    collections::{BinaryHeap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -19,6 +19,7 @@ use super::{
     usage::Key,
 };
 use crate::{
+    hash::{Map, Set},
     ids::{MemberId, OrgId},
     limits::{Window, window::Span},
 };
@@ -97,13 +98,13 @@ pub(super) enum Need {
 #[derive(Debug)]
 pub(super) struct Shard {
     seq: u64,
-    subjects: HashMap<Subject, Entry>,
-    pub reservations: HashMap<ReservationId, Reservation>,
+    subjects: Map<Subject, Entry>,
+    pub reservations: Map<ReservationId, Reservation>,
     due: BinaryHeap<Reverse<(Instant, ReservationId)>>,
-    asked: HashMap<Asker, Asked>,
+    asked: Map<Asker, Asked>,
     asked_order: VecDeque<(Instant, Asker)>,
     /// Events that wait to be committed.
-    pub under_way: HashSet<(OrgId, Key)>,
+    pub under_way: Set<(OrgId, Key)>,
     swept: Instant,
 }
 
@@ -116,12 +117,12 @@ impl Shard {
     pub fn new(now: Instant) -> Self {
         Self {
             seq: 0,
-            subjects: HashMap::new(),
-            reservations: HashMap::new(),
+            subjects: Map::default(),
+            reservations: Map::default(),
             due: BinaryHeap::new(),
-            asked: HashMap::new(),
+            asked: Map::default(),
             asked_order: VecDeque::new(),
-            under_way: HashSet::new(),
+            under_way: Set::default(),
             swept: now,
         }
     }

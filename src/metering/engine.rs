@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// What open reservations of an organization hold of what was moved to members, by allowance.
-    pub fn held_of_allowances(&self, org: OrgId) -> std::collections::HashMap<i64, i64> {
+    pub fn held_of_allowances(&self, org: OrgId) -> HashMap<i64, i64> {
         let mut shard = self.state.shard(place(org));
         shard.tick(Instant::now());
         shard.held_of_allowances(org)
@@ -348,7 +348,7 @@ impl Engine {
             ..Usage::new(RESERVATION, id.to_string(), settlement.amount)
         };
         usage.check(self.now())?;
-        let occurred = Bucket::of(&org.settings, id.made_at()).bounds();
+        let (occurred, key) = (bounds_of(org, id.made_at()), usage.key());
         let permit = self.permit().await?;
         let (replied, excess) = {
             let mut shard = self.state.shard(place(org.org));
@@ -396,7 +396,7 @@ impl Engine {
                 let is_turned = open_pays.is_none_or(|pays| pays == account.pays());
                 shard.settling(id, if is_turned { amount } else { 0 }, instant);
             }
-            let mut booking = booking(account, usage, booked_at, bucket, occurred, flags);
+            let mut booking = booking(account, (key, usage), booked_at, bucket, occurred, flags);
             booking.reservation = Some(id);
             booking.digest = told.unwrap_or(booking.digest);
             shard.under_way.insert((org.org, booking.key));
@@ -472,7 +472,7 @@ impl Engine {
                 let permit = permit.ok_or(Error::Busy)?;
                 let booked = shard.book(&account, &bucket, usage.amount, Instant::now());
                 let seq = booked.ok_or_else(too_large)?;
-                let booking = booking(account, usage.clone(), now, bucket, bounds, flags);
+                let booking = booking(account, (key, usage.said()), now, bucket, bounds, flags);
                 shard.under_way.insert((plan.account.org, booking.key));
                 for figure in plan.charged(&mut figures, pays) {
                     figure.spent = figure.spent.saturating_add(usage.amount);
@@ -572,7 +572,7 @@ impl Engine {
                     0
                 };
                 let flags = REPORTED | late | correction;
-                let booking = booking(account, usage, now, org.bucket, bounds, flags);
+                let booking = booking(account, (usage.key(), usage), now, org.bucket, bounds, flags);
                 shard.under_way.insert((org.org, booking.key));
                 bookings.push((seq, booking));
                 results.push(Ok(Outcome::Booked));
@@ -762,16 +762,24 @@ impl Engine {
 
 /// Under which beginnings reports sum an event, and its flag when that lies before the bucket that runs.
 fn occurred(org: &OrgPlan, usage: &Usage) -> (super::Bounds, i64) {
-    match usage.time().filter(|at| !org.bucket.contains(*at)) {
-        None => (org.bucket.bounds(), 0),
-        Some(at) if at < org.bucket.start => (Bucket::of(&org.settings, at).bounds(), LATE),
-        Some(at) => (Bucket::of(&org.settings, at).bounds(), 0),
+    let Some(at) = usage.time() else {
+        return (org.bucket.bounds(), 0);
+    };
+    (bounds_of(org, at), if at < org.bucket.start { LATE } else { 0 })
+}
+
+/// Under which beginnings an instant is summed; of the bucket that runs they are known.
+fn bounds_of(org: &OrgPlan, at: Timestamp) -> super::Bounds {
+    if org.bucket.contains(at) {
+        org.bucket.bounds()
+    } else {
+        Bucket::of(&org.settings, at).bounds()
     }
 }
 
 fn booking(
     account: Account,
-    usage: Usage,
+    (key, usage): (usage::Key, Usage),
     booked_at: Timestamp,
     bucket: Bucket,
     occurred: super::Bounds,
@@ -780,7 +788,7 @@ fn booking(
     let told = usage.time();
     Booking {
         account,
-        key: usage.key(),
+        key,
         digest: usage.digest(&account),
         at: told.unwrap_or(booked_at),
         untimed: told.is_none(),

@@ -191,6 +191,7 @@ pub struct OrgPlan {
     /// The bucket that runs.
     pub bucket: Bucket,
     starts: OnceLock<[Arc<str>; 4]>,
+    ends: [OnceLock<(Timestamp, String)>; 4],
 }
 
 impl OrgPlan {
@@ -202,7 +203,14 @@ impl OrgPlan {
             settings,
             bucket,
             starts: OnceLock::new(),
+            ends: [const { OnceLock::new() }; 4],
         }
+    }
+    /// When a window that runs ends, and that in words, which are made once; none for the window without an end.
+    pub fn end(&self, window: Window, words: impl FnOnce(Timestamp) -> String) -> Option<(Timestamp, &str)> {
+        let end = self.bucket.window(window).end?;
+        let (end, words) = self.ends[calendar::place(window)].get_or_init(|| (end, words(end)));
+        Some((*end, words))
     }
     /// The beginnings of the buckets of a window so far, with commas between; empty for the window without an end.
     pub(super) fn starts(&self, window: Window) -> Arc<str> {

@@ -1,11 +1,10 @@
 //! Sums of events, by bucket and billing period, for everything that limits and reports ask about.
 
-use std::collections::HashMap;
-
 use super::{Bounds, Scope, store::Event};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
+    hash::Map,
     ids::OrgId,
 };
 
@@ -54,11 +53,11 @@ pub struct Doing {
 #[derive(Debug, Default)]
 pub struct Sums {
     /// By bucket.
-    pub days: HashMap<Place, Sum>,
+    pub days: Map<Place, Sum>,
     /// By billing period.
-    pub months: HashMap<Place, Sum>,
+    pub months: Map<Place, Sum>,
     /// By member and activity: amount, quantity, events.
-    pub activities: HashMap<Doing, (i64, i64, i64)>,
+    pub activities: Map<Doing, (i64, i64, i64)>,
 }
 
 /// What an amount costs at a price of a credit, in millionths of a currency; parts of a millionth are left out.
@@ -147,7 +146,7 @@ impl Sums {
     }
 }
 
-fn plus(sums: &mut HashMap<Place, Sum>, place: Place, more: Sum) -> Result<()> {
+fn plus(sums: &mut Map<Place, Sum>, place: Place, more: Sum) -> Result<()> {
     let sum = sums.entry(place).or_default();
     let add = |one: i64, other: i64| one.checked_add(other).ok_or_else(overflow);
     *sum = Sum {
@@ -161,7 +160,7 @@ fn plus(sums: &mut HashMap<Place, Sum>, place: Place, more: Sum) -> Result<()> {
 }
 
 /// Sums in the order of their keys, so that writers meet rows in one order.
-pub(super) fn sorted<K: Ord + Copy, V: Copy>(sums: &HashMap<K, V>) -> Vec<(K, V)> {
+pub(super) fn sorted<K: Ord + Copy, V: Copy>(sums: &Map<K, V>) -> Vec<(K, V)> {
     let mut list: Vec<(K, V)> = sums.iter().map(|(key, sum)| (*key, *sum)).collect();
     list.sort_unstable_by_key(|(key, _)| *key);
     list

@@ -84,6 +84,22 @@ impl Usage {
             flow: None,
         }
     }
+    /// All that it says but its source and id, for which its key stands from then on.
+    pub(super) fn said(&self) -> Self {
+        Self {
+            source: String::new(),
+            id: String::new(),
+            kind: self.kind,
+            amount: self.amount,
+            quantity: self.quantity,
+            unit_price: self.unit_price,
+            // The id may say when.
+            at: self.time(),
+            activity: self.activity.clone(),
+            app: self.app.clone(),
+            flow: self.flow.clone(),
+        }
+    }
     /// Its key in the ledger.
     pub fn key(&self) -> Key {
         let mut hash = Sha256::new();

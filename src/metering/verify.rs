@@ -3,7 +3,7 @@
 //! It takes memory for every sum there is. A repair writes what the ledger says; a portal that runs meanwhile has counters of its own,
 //! which it reads anew at its next start.
 
-use std::{collections::HashMap, hash::Hash};
+use std::hash::Hash;
 
 use serde_json::json;
 
@@ -19,6 +19,7 @@ use crate::{
     credits::{self, verify::Spent},
     db::{Db, Tx},
     error::Result,
+    hash::Map,
     ids::OrgId,
     limits::{Settings, settings},
 };
@@ -97,7 +98,7 @@ async fn compare(tx: &mut Tx) -> Result<(Report, Differences)> {
     store::hold_still(tx).await?;
     let mut report = Report::default();
     let mut right = Sums::default();
-    let mut names = HashMap::new();
+    let mut names = Map::default();
     for (org, name) in store::list_orgs(tx).await? {
         let place = access::org(tx, org).await?;
         let settings = settings::find(tx, &place).await?;
@@ -191,7 +192,7 @@ async fn compare(tx: &mut Tx) -> Result<(Report, Differences)> {
 
 /// Keeps a stored sum that is not what the ledger says, and crosses it off.
 fn compare_one<K: Hash + Eq + Copy, V: PartialEq + Copy>(
-    right: &mut HashMap<K, V>,
+    right: &mut Map<K, V>,
     wrong: &mut Vec<Wrong<K, V>>,
     key: K,
     stored: V,
@@ -229,7 +230,7 @@ async fn sum_up(tx: &mut Tx, org: OrgId, settings: &Settings, sums: &mut Sums) -
     }
 }
 
-fn tell(wrong: &Differences, names: &HashMap<OrgId, String>) -> Vec<String> {
+fn tell(wrong: &Differences, names: &Map<OrgId, String>) -> Vec<String> {
     let name = |org: &OrgId| names.get(org).map_or("an organization that is gone", String::as_str);
     let sums = |sum: Option<Sum>| {
         sum.map_or_else(

@@ -1,7 +1,7 @@
 //! The writer: one task that commits whatever is queued in one transaction, and acknowledges after the commit.
 //!
 //! There is no timer: while a commit is under way the next ones queue up, so the batch grows with the load; before it begins, the processor
-//! is left to those who share it and are about to ask. Events are inserted with
+//! is left to those who share it and are about to ask, unless only one has asked lately. Events are inserted with
 //! "do nothing" and counted; only when the count differs is the transaction begun anew with a statement that says which were there.
 
 use std::{
@@ -116,6 +116,8 @@ pub(super) struct Writer {
     authority: Option<Authority>,
     refused_at: Option<Instant>,
     has_horizon: bool,
+    /// How many requests the transaction before had.
+    last: usize,
 }
 
 impl Writer {
@@ -127,6 +129,7 @@ impl Writer {
             authority: None,
             refused_at: None,
             has_horizon: false,
+            last: 0,
         }
     }
 
@@ -136,7 +139,9 @@ impl Writer {
         while let Some(first) = self.queue.recv().await {
             let (mut requests, mut loads) = (Vec::new(), Vec::new());
             let (mut events, mut next) = (0, Some(first));
-            let mut patience = PATIENCE;
+            // Whoever is alone waits for nobody.
+            let is_alone = self.last <= 1 && self.queue.is_empty();
+            let mut patience = if is_alone { 0 } else { PATIENCE };
             while let Some(message) = next {
                 match message {
                     Message::Book(items, reply) => {
@@ -152,6 +157,7 @@ impl Writer {
                 let has_room = events < MOST && loads.len() < MOST_LOADS;
                 next = if has_room { self.next(&mut patience) } else { None };
             }
+            self.last = requests.len();
             self.work(requests, loads).await;
         }
         if let Some(authority) = self.authority.take() {

@@ -22,7 +22,7 @@ const PROXIED: [HeaderName; 3] = [
 
 /// All figures; to others it is as if there were no such address.
 pub async fn show(app: Data<App>, req: HttpRequest) -> Result<HttpResponse> {
-    app.ceilings.probe(&Trace::of(&req).ip)?;
+    app.ceilings.probe(&Trace::of(&req).ip())?;
     if !may_scrape(&app, &req) {
         return Err(Error::NotFound);
     }

@@ -73,11 +73,11 @@ pub fn is_same_origin(req: &HttpRequest, app: &App) -> bool {
 /// Whether an unsafe request with this body carries the token of its session, or of its browser before sign-in.
 ///
 /// On a page that needs nobody (`open`), a browser that has signed in since, in another tab, still holds the token of its visit.
-pub async fn has_token(req: &HttpRequest, app: &App, body: &[u8], open: bool) -> bool {
+pub async fn has_token(req: &HttpRequest, app: &App, body: &Bytes, open: bool) -> bool {
     let given = match req.headers().get(HEADER) {
         Some(value) => value.to_str().ok().map(str::to_owned),
         None if upload::is_multipart(req.headers()) => {
-            let form = upload::read(req.headers(), Bytes::copy_from_slice(body)).await;
+            let form = upload::read(req.headers(), body.clone()).await;
             form.ok().map(|form| form.text(FIELD).to_owned())
         }
         None => url::form_urlencoded::parse(body)

@@ -1,9 +1,10 @@
 //! What a browser sends: urlencoded forms into typed structs, and what is wrong with a field, in words.
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Bytes};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
+use super::request::Sent;
 use crate::error::Error;
 
 /// A form of type `T`; the middleware has read the body within its limit and deadline, and checked the token.
@@ -12,14 +13,11 @@ pub struct Form<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     type Error = Error;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+    type Future = std::future::Ready<Result<Self, Error>>;
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = Bytes::from_request(req, payload);
-        Box::pin(async move {
-            let body = body.await.map_err(|_| Error::TooLarge)?;
-            parse(&body).map(Form)
-        })
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Sent(body) = Sent::of(req);
+        std::future::ready(parse(&body).map(Form))
     }
 }
 

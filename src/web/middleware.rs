@@ -1,13 +1,10 @@
 //! The middleware, written once and in one order: trace, headers and compression → session → errors as pages → body, deadline and CSRF.
-//! What machines ask passes by all of them through [`machine`].
+//! [`enter`] stands before them, sets the headers of every answer and lets what machines ask pass by all of them.
 
 use std::{
     net::IpAddr,
     pin::Pin,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    rc::Rc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -16,7 +13,7 @@ use actix_session::SessionExt as _;
 use actix_web::{
     Error as ActixError, HttpMessage as _, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    dev::{Payload, Service, ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
@@ -24,16 +21,15 @@ use actix_web::{
     middleware::Next,
     web::{Bytes, BytesMut, Data},
 };
-use data_encoding::HEXLOWER;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::{
     compress, csrf,
     layout::{ErrorFragment, ErrorPage, Layout, Link, PersonMenu, Toast, ToastKind, hue, initials},
     locale::Locale,
-    request::{Ctx, Hx, Matched, NewCookies, Trace, client_ip},
+    request::{Ctx, Hx, Matched, NewCookies, RequestId, Sent, Trace, client_ip},
     respond::Refusal,
-    routes::{Kind, Needs, PANICKED},
+    routes::{self, Kind, Needs, PANICKED},
     spool,
 };
 use crate::{
@@ -41,83 +37,70 @@ use crate::{
     api::{IDENTITY_NAMES, Problem, presented},
     app::App,
     error::Error,
-    secret,
 };
 
 fn app(req: &ServiceRequest) -> Option<Data<App>> {
     req.app_data::<Data<App>>().cloned()
 }
 
-/// Outermost: gives the request its id and address, sets headers and logs.
-pub async fn trace<B: MessageBody + 'static>(
+/// Where every request comes in: what it asks for is looked up, and it goes the short way of machines or the long one of pages.
+pub async fn enter<S>(
+    app: Data<App>,
+    pages: Rc<S>,
     mut req: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let Some(app) = app(&req) else {
-        return Ok(next.call(req).await?.map_into_boxed_body());
+) -> Result<ServiceResponse<BoxBody>, ActixError>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = ActixError>,
+{
+    let matched = app.table.enter(&mut req);
+    let is_machine = matched.is_for_machines && is_for_machine(req.headers(), app.settings.session_cookie());
+    let agent = req.headers().get(header::USER_AGENT).filter(|_| !is_machine);
+    let trace = Trace {
+        request_id: RequestId::next(),
+        address: client_ip(
+            req.peer_addr().map(|peer| peer.ip()),
+            req.headers(),
+            &app.settings.trusted_proxies,
+        ),
+        agent: agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        matched,
     };
-    let pattern = app.table.enter(&mut req);
-    let asked = Asked::begin(&req, &app, pattern);
-    let mut response = next.call(req).await?.map_into_boxed_body();
-    headers(&app, &mut response, &asked.request_id);
-    let response = keep_unread(compress::compress(response, app.settings.is_https()));
+    let asked = Asked::begin(&req, &app, &trace);
+    req.extensions_mut().insert(trace);
+    let mut response = if is_machine {
+        machine(&app, matched, req).await
+    } else {
+        pages.call(req).await?
+    };
+    headers(&app, &mut response, asked.request_id);
+    let response = if is_machine {
+        response
+    } else {
+        keep_unread(compress::compress(response, app.settings.is_https()))
+    };
     asked.tell(&app, &response);
     Ok(response)
 }
 
-/// Another id of a request for the log: no two are the same, and none is a secret, so the system is asked for randomness once.
-fn request_id() -> String {
-    static FIRST: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(secret::random()));
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Odd steps around all of 2^64, a golden part of it each, so that neighbours look different.
-    let step = COUNT
-        .fetch_add(1, Ordering::Relaxed)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    HEXLOWER.encode(&FIRST.wrapping_add(step).to_be_bytes())
-}
-
 /// What the log says of a request when it has been answered.
 struct Asked {
-    request_id: String,
+    request_id: RequestId,
     method: Method,
-    pattern: Option<&'static str>,
+    matched: Matched,
     address: Option<IpAddr>,
-    kind: Kind,
     started: Instant,
 }
 
 impl Asked {
-    /// Gives a request its id and address.
-    fn begin(req: &ServiceRequest, app: &App, pattern: Option<&'static str>) -> Self {
-        let request_id = request_id();
-        let address = client_ip(
-            req.peer_addr().map(|peer| peer.ip()),
-            req.headers(),
-            &app.settings.trusted_proxies,
-        );
-        let agent = req
-            .headers()
-            .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let mut extensions = req.extensions_mut();
-        extensions.insert(Trace {
-            request_id: request_id.clone(),
-            ip: address.map(|ip| ip.to_string()).unwrap_or_default(),
-            address,
-            agent,
-        });
-        extensions.insert(Matched(pattern));
+    fn begin(req: &ServiceRequest, app: &App, trace: &Trace) -> Self {
         Self {
-            request_id,
+            request_id: trace.request_id,
             method: req.method().clone(),
-            // What has no address of ours is answered by a page.
-            kind: pattern
-                .and_then(|pattern| app.table.find(req.method(), pattern))
-                .map_or(Kind::Html, |route| route.kind),
-            pattern,
-            address,
+            matched: trace.matched,
+            address: trace.address,
             started: app.stopwatch(),
         }
     }
@@ -125,10 +108,12 @@ impl Asked {
         let Self { request_id, method, .. } = self;
         let status = response.status().as_u16();
         // The pattern, not the path: paths hold tokens.
-        let route = self.pattern.unwrap_or("-");
+        let route = self.matched.pattern.unwrap_or("-");
         let ip = self.address.map(tracing::field::display);
         let took = self.started.elapsed().as_secs_f64();
-        app.metrics.took(self.kind, status, took);
+        // What has no address of ours is answered by a page.
+        let kind = app.table.route_of(self.matched).map_or(Kind::Html, |route| route.kind);
+        app.metrics.took(kind, status, took);
         let ms = took * 1e3;
         // Platforms ask thousands of times a second; the ledger and the counters tell of that. Who comes without a key that works is told.
         if is_machine(route) && status < 500 && status != 401 {
@@ -139,47 +124,39 @@ impl Asked {
     }
 }
 
-/// All of it for what machines ask thousands of times a second, in one step: they come with a key, so there is no session to look for,
-/// no form to prove, nobody whose presence is noted, and nothing long enough to compress.
-pub async fn machine(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let Some(app) = app(&req) else {
-        return next.call(req).await;
-    };
-    let pattern = app.table.enter(&mut req);
-    let asked = Asked::begin(&req, &app, pattern);
+/// The short way of what machines ask thousands of times a second: they come with a key, so there is no session to look for, no form to
+/// prove, nobody whose presence is noted, and nothing long enough to compress.
+async fn machine(app: &Data<App>, matched: Matched, mut req: ServiceRequest) -> ServiceResponse<BoxBody> {
     let mut sent = req.take_payload();
-    let mut response = match admit_machine(&req, &app, pattern.unwrap_or_default(), &mut sent).await {
+    let mut response = match admit_machine(&req, app, matched, &mut sent).await {
         Ok(body) => {
-            req.set_payload(Payload::from(body.freeze()));
-            next.call(req).await?
+            req.extensions_mut().insert(Sent(body));
+            routes::answer(&app.table, matched, req).await
         }
         Err(error) => req.into_response(HttpResponse::from_error(error)),
     };
-    render(&app, &mut response);
-    headers(&app, &mut response, &asked.request_id);
-    let response = beside(response, Unread(sent));
-    asked.tell(&app, &response);
-    Ok(response)
+    render(app, &mut response);
+    beside(response, Unread(sent))
 }
 
 /// The body of a machine's request that may go on to its handler.
-async fn admit_machine(req: &ServiceRequest, app: &App, pattern: &str, sent: &mut Payload) -> Result<BytesMut, Error> {
+async fn admit_machine(req: &ServiceRequest, app: &App, matched: Matched, sent: &mut Payload) -> Result<Bytes, Error> {
     if !is_text(req.path()) {
         return Err(no_text());
     }
-    match app.table.find(req.method(), pattern) {
+    match app.table.route_of(matched) {
         Some(route) if !has_no_body(req.method()) => {
             let body = read_within(req, app, sent, route.body).await?;
             *sent = Payload::None; // it was read to its end
             Ok(body)
         }
-        _ => Ok(BytesMut::new()),
+        _ => Ok(Bytes::new()),
     }
 }
 
 /// Whether a request goes the short way of [`machine`]: it comes with a key, or at least without the cookie of a session.
-pub fn is_for_machine(headers: &HeaderMap, session_cookie: &str) -> bool {
-    presented(headers).is_some() || !has_cookie(headers, session_cookie)
+fn is_for_machine(headers: &HeaderMap, session_cookie: &str) -> bool {
+    !has_cookie(headers, session_cookie) || presented(headers).is_some()
 }
 
 /// Inside the session, which knows whose page it is: turns refusals into pages.
@@ -279,7 +256,7 @@ fn render(app: &Data<App>, response: &mut ServiceResponse<BoxBody>) {
     } else if is_authzen(req.path()) {
         HttpResponse::build(status_of(&refusal)).json(&refusal.text)
     } else if wants_json {
-        let body = serde_json::json!({ "type": "about:blank", "title": title(refusal.status), "status": refusal.status, "detail": refusal.text, "request_id": trace.request_id });
+        let body = serde_json::json!({ "type": "about:blank", "title": title(refusal.status), "status": refusal.status, "detail": refusal.text, "request_id": trace.request_id.as_str() });
         HttpResponse::build(status_of(&refusal))
             .content_type("application/problem+json")
             .body(body.to_string())
@@ -333,7 +310,7 @@ fn write_problem(response: &mut ServiceResponse<BoxBody>, refusal: Option<&Refus
     let (media, body) = if is_authzen(response.request().path()) {
         ("application/json", document["detail"].to_string())
     } else {
-        document["request_id"] = request_id.into();
+        document["request_id"] = request_id.as_str().into();
         ("application/problem+json", document.to_string())
     };
     let answer = response.response_mut();
@@ -396,7 +373,7 @@ fn error_page(app: &App, req: &actix_web::HttpRequest, refusal: &Refusal, trace:
         status: refusal.status,
         title: title(refusal.status).to_owned(),
         detail: refusal.text.clone(),
-        request_id: trace.request_id.clone(),
+        request_id: trace.request_id.to_string(),
         action: Some(Link {
             label: label.to_owned(),
             href: href.to_owned(),
@@ -468,7 +445,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sets every header of SECURITY section 5, on every answer.
-fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str) {
+fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: RequestId) {
     let req = response.request().clone();
     // AuthZEN wants the caller's own id back, whatever the answer is; the log has ours.
     let echoed = req.headers().get(REQUEST_ID).filter(|_| is_authzen(req.path()));
@@ -483,7 +460,7 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: &str)
     }
     if let Some(id) = echoed {
         list.insert(REQUEST_ID, id.clone());
-    } else if let Ok(id) = HeaderValue::from_str(request_id) {
+    } else if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
         list.insert(REQUEST_ID, id);
     }
     // A page that carries its style says so itself.
@@ -571,7 +548,7 @@ pub async fn guard<B: MessageBody + 'static>(
     req.extensions_mut().insert(Unread(sent));
     match admitted {
         Ok(body) => {
-            req.set_payload(Payload::from(body.freeze()));
+            req.extensions_mut().insert(Sent(body));
             let locale = Person::of(req.request()).map_or_else(Locale::default, |person| person.display.locale);
             Ok(locale.scope(next.call(req)).await?.map_into_boxed_body())
         }
@@ -580,24 +557,24 @@ pub async fn guard<B: MessageBody + 'static>(
 }
 
 /// The body of a request that may go on to its handler.
-async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<BytesMut, Error> {
+async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<Bytes, Error> {
     if !is_text(req.path()) {
         return Err(no_text());
     }
     if req.get_session().contains_key(session::UNAVAILABLE) {
         return Err(Error::Busy);
     }
-    let route = Matched::of(req.request()).and_then(|pattern| app.table.find(req.method(), pattern));
+    let route = app.table.route_of(Matched::of(req.request()));
     // A proxy that asks passes on the cookies of the application's own users, and hands them what it is answered.
     if route.is_none_or(|route| route.kind != Kind::Api) {
         forget_dead_cookie(req, app);
     }
     if has_no_body(req.method()) {
-        return Ok(BytesMut::new());
+        return Ok(Bytes::new());
     }
     // What no route takes is refused by the router (404, 405) without reading what was sent.
     let Some(route) = route else {
-        return Ok(BytesMut::new());
+        return Ok(Bytes::new());
     };
     if route.kind == Kind::Api {
         // A key in a header is sent by no browser of itself, so nothing can be forged across sites.
@@ -621,8 +598,13 @@ async fn admit(req: &ServiceRequest, app: &App, sent: &mut Payload) -> Result<By
 }
 
 /// The body of a request, within the route's limit and the deadline.
-async fn read_within(req: &ServiceRequest, app: &App, sent: &mut Payload, limit: usize) -> Result<BytesMut, Error> {
-    tokio::time::timeout(app.settings.body_timeout, read_body(req, sent, limit))
+async fn read_within(req: &ServiceRequest, app: &App, sent: &mut Payload, limit: usize) -> Result<Bytes, Error> {
+    let mut reading = std::pin::pin!(read_body(req, sent, limit));
+    // What has arrived already, as nearly every short body has, needs no timer.
+    if let Some(read) = reading.as_mut().now_or_never() {
+        return read;
+    }
+    tokio::time::timeout(app.settings.body_timeout, reading)
         .await
         .map_err(|_| Error::TooSlow)?
 }
@@ -634,7 +616,7 @@ async fn spool(
     app: &App,
     sent: &mut Payload,
     route: &super::routes::Route,
-) -> Result<BytesMut, Error> {
+) -> Result<Bytes, Error> {
     const LONGER: u32 = 6;
     let shared = spool::Shared::of(sent);
     let reading = spool::read(req.headers(), shared.clone(), route.body, &["text"]);
@@ -650,7 +632,7 @@ async fn spool(
         return Err(Error::CrossSite);
     }
     req.extensions_mut().insert(form);
-    Ok(BytesMut::new())
+    Ok(Bytes::new())
 }
 
 const fn has_no_body(method: &Method) -> bool {
@@ -688,7 +670,7 @@ fn has_cookie(headers: &HeaderMap, name: &str) -> bool {
     lines.any(|line| line.as_bytes().split(|byte| *byte == b';').any(is_ours))
 }
 
-async fn read_body(req: &ServiceRequest, sent: &mut Payload, limit: usize) -> Result<BytesMut, Error> {
+async fn read_body(req: &ServiceRequest, sent: &mut Payload, limit: usize) -> Result<Bytes, Error> {
     let declared = req
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -699,13 +681,21 @@ async fn read_body(req: &ServiceRequest, sent: &mut Payload, limit: usize) -> Re
     if req.headers().contains_key(header::CONTENT_ENCODING) {
         return Err(Error::BadRequest("Compressed forms are not accepted.".to_owned()));
     }
-    let mut body = BytesMut::with_capacity(declared.unwrap_or(0));
+    let (mut first, mut body) = (Bytes::new(), BytesMut::new());
     while let Some(chunk) = sent.next().await {
         let chunk = chunk.map_err(|_| Error::BadRequest("The request ended early. Try again.".to_owned()))?;
-        if body.len() + chunk.len() > limit {
+        if first.len() + body.len() + chunk.len() > limit {
             return Err(Error::TooLarge);
+        }
+        if first.is_empty() && body.is_empty() {
+            first = chunk; // nearly always all of it
+            continue;
+        }
+        if body.is_empty() {
+            body.reserve(declared.unwrap_or(0));
+            body.extend_from_slice(&std::mem::take(&mut first));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(if body.is_empty() { first } else { body.freeze() })
 }

@@ -1,26 +1,79 @@
 //! What every request carries: its id, the client's address, whether htmx asks, and what the frame of a page needs.
 
-use std::{cell::RefCell, net::IpAddr, rc::Rc};
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    net::IpAddr,
+    rc::Rc,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, cookie::Cookie, dev::Payload, http::header};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, cookie::Cookie, dev::Payload, http::header, web::Bytes};
+use data_encoding::HEXLOWER;
 
 use super::{
     csrf, flash,
     layout::{Theme, Toast},
 };
-use crate::{access::Person, app::App, error::Error};
+use crate::{access::Person, app::App, error::Error, secret};
 
-/// Where a request comes from; made once by the outermost middleware.
+/// The id of a request: 16 hexadecimal digits, shown on error pages and in the log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// Another one: no two are the same, and none is a secret, so the system is asked for randomness once.
+    pub fn next() -> Self {
+        static FIRST: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(secret::random()));
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // Odd steps around all of 2^64, a golden part of it each, so that neighbours look different.
+        let step = COUNT
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut digits = [0; 16];
+        HEXLOWER.encode_mut(&FIRST.wrapping_add(step).to_be_bytes(), &mut digits);
+        Self(digits)
+    }
+    /// Its digits.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self([b'0'; 16])
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Where a request comes from and what it asks for; made once, before anything else looks at it.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
-    /// 16 hexadecimal digits, shown on error pages and in the log.
-    pub request_id: String,
+    /// By which the log and error pages name it.
+    pub request_id: RequestId,
     /// The client's address, through trusted proxies only.
-    pub ip: String,
-    /// The same as an address.
     pub address: Option<IpAddr>,
-    /// The client's user agent.
+    /// The client's user agent; of machines nobody asks for it, and it is empty.
     pub agent: String,
+    /// Where the route table has it.
+    pub matched: Matched,
 }
 
 impl Trace {
@@ -28,20 +81,53 @@ impl Trace {
     pub fn of(req: &HttpRequest) -> Self {
         req.extensions().get::<Self>().cloned().unwrap_or_default()
     }
+    /// The client's address as text; empty when it is not known.
+    pub fn ip(&self) -> String {
+        self.address.map(|ip| ip.to_string()).unwrap_or_default()
+    }
     /// The client's address alone.
     pub fn address_of(req: &HttpRequest) -> Option<IpAddr> {
         req.extensions().get::<Self>()?.address
     }
 }
 
-/// Under which pattern of the route table a request was found; the router would look for it anew each time it is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Matched(pub Option<&'static str>);
+/// The body of a request, which the middleware has read within its limit and deadline; empty for one without, and for whoever asks second.
+#[derive(Debug, Clone, Default)]
+pub struct Sent(pub Bytes);
+
+impl FromRequest for Sent {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(req)))
+    }
+}
+
+impl Sent {
+    /// Takes the body of this request.
+    pub fn of(req: &HttpRequest) -> Self {
+        req.extensions_mut().remove::<Self>().unwrap_or_default()
+    }
+}
+
+/// Where the route table has a request, which is looked up once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Matched {
+    /// The pattern of its address; none when no route has it.
+    pub pattern: Option<&'static str>,
+    /// The place of the route of its method in the table, where there is one.
+    pub route: Option<usize>,
+    /// Whether machines ask at its address.
+    pub is_for_machines: bool,
+}
 
 impl Matched {
-    /// The pattern of this request; none when no route has its address.
-    pub fn of(req: &HttpRequest) -> Option<&'static str> {
-        req.extensions().get::<Self>()?.0
+    /// Where this request is.
+    pub fn of(req: &HttpRequest) -> Self {
+        req.extensions()
+            .get::<Trace>()
+            .map(|trace| trace.matched)
+            .unwrap_or_default()
     }
 }
 
@@ -145,12 +231,12 @@ impl Ctx {
 
 impl FromRequest for Ctx {
     type Error = Error;
-    type Future = std::future::Ready<Result<Self, Error>>;
+    type Future = Ready<Result<Self, Error>>;
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let app = req
             .app_data::<actix_web::web::Data<App>>()
             .ok_or_else(|| Error::Internal("no App".to_owned()));
-        std::future::ready(app.map(|app| Self::of(req, app)))
+        ready(app.map(|app| Self::of(req, app)))
     }
 }
 

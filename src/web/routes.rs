@@ -325,6 +325,8 @@ struct Place {
     names: Vec<&'static str>,
     /// Where its routes stand, one for each method.
     routes: Vec<usize>,
+    /// Whether machines ask there.
+    is_for_machines: bool,
 }
 
 /// The whole table, with look-ups for the middleware.
@@ -364,9 +366,11 @@ impl Table {
                     pattern: path,
                     names: named.map(|(name, _)| name).collect(),
                     routes: Vec::new(),
+                    is_for_machines: false,
                 });
                 table.places.len() - 1
             });
+            table.places[at].is_for_machines |= table.routes[place].kind == Kind::Api;
             let same = &mut table.places[at].routes;
             if same.iter().any(|other| table.routes[*other].method == *method) {
                 panic!("two routes {method} {path}");
@@ -384,7 +388,7 @@ impl Table {
     }
     /// The route of a method and a matched pattern.
     pub fn find(&self, method: &Method, pattern: &str) -> Option<&Route> {
-        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        let method = answered(method);
         let mut routes = self.routes_of(pattern);
         routes.find(|route| route.method == *method)
     }
@@ -393,26 +397,39 @@ impl Table {
         let routes = place.into_iter().flat_map(|place| &place.routes);
         routes.map(|place| &self.routes[*place])
     }
+    /// The route of a request that has been found.
+    pub fn route_of(&self, matched: Matched) -> Option<&Route> {
+        matched.route.map(|place| &self.routes[place])
+    }
     /// Finds what a request asks for and notes what its address names, before anybody else has the request in hand.
-    pub fn enter(&self, req: &mut ServiceRequest) -> Option<&'static str> {
-        let found = self.router.at(req.match_info().as_str()).ok()?;
+    pub fn enter(&self, req: &mut ServiceRequest) -> Matched {
+        let Ok(found) = self.router.at(req.match_info().as_str()) else {
+            return Matched::default();
+        };
         let place = &self.places[*found.value];
+        let method = answered(req.method());
+        let mut routes = place.routes.iter().copied();
+        let matched = Matched {
+            pattern: Some(place.pattern),
+            route: routes.find(|route| self.routes[*route].method == *method),
+            is_for_machines: place.is_for_machines,
+        };
+        if place.names.is_empty() {
+            return matched;
+        }
         let values: Vec<String> = found.params.iter().map(|(_, value)| value.to_owned()).collect();
         for (at, name) in place.names.iter().enumerate() {
             // Of all that follows nothing may follow.
             let value = values.get(at).cloned().unwrap_or_default();
             req.match_info_mut().add_static(*name, value);
         }
-        Some(place.pattern)
+        matched
     }
-    /// Whether machines ask at an address.
-    pub fn is_for_machines(&self, path: &str) -> bool {
-        let found = self.router.at(path).ok();
-        let routes = found.into_iter().flat_map(|found| &self.places[*found.value].routes);
-        routes
-            .map(|place| &self.routes[*place])
-            .any(|route| route.kind == Kind::Api)
-    }
+}
+
+/// The method whose route answers: of HEAD that of GET.
+fn answered(method: &Method) -> &Method {
+    if *method == Method::HEAD { &Method::GET } else { method }
 }
 
 /// A pattern as the router reads it; one that stands for all that follows stands for nothing as well.
@@ -430,15 +447,22 @@ fn addresses(pattern: &'static str) -> Vec<String> {
 /// Lets the route of a request answer that [`Table::enter`] has found. An address with another method answers 405 with the methods that
 /// it has.
 pub async fn dispatch(req: ServiceRequest) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let (req, payload) = req.into_parts();
-    let answer = match (req.app_data::<Data<App>>(), Matched::of(&req)) {
-        (Some(app), Some(pattern)) => match app.table.find(req.method(), pattern) {
-            Some(route) => (route.run)(req.clone(), payload).await,
-            None => other_method(&app.table, pattern),
-        },
-        _ => HttpResponse::from_error(Error::NotFound),
+    let matched = Matched::of(req.request());
+    let Some(app) = req.app_data::<Data<App>>().cloned() else {
+        return Ok(req.into_response(HttpResponse::from_error(Error::NotFound)));
     };
-    Ok(ServiceResponse::new(req, answer))
+    Ok(answer(&app.table, matched, req).await)
+}
+
+/// The same where it is known what was found.
+pub async fn answer(table: &Table, matched: Matched, req: ServiceRequest) -> ServiceResponse<BoxBody> {
+    let (req, payload) = req.into_parts();
+    let answer = match (table.route_of(matched), matched.pattern) {
+        (Some(route), _) => (route.run)(req.clone(), payload).await,
+        (None, Some(pattern)) => other_method(table, pattern),
+        (None, None) => HttpResponse::from_error(Error::NotFound),
+    };
+    ServiceResponse::new(req, answer)
 }
 
 fn other_method(table: &Table, pattern: &str) -> HttpResponse {

@@ -9,6 +9,7 @@ use actix_web::{
 };
 use futures_util::{StreamExt as _, stream};
 
+use super::request::Sent;
 use crate::error::Error;
 
 /// The most parts that a form of ours has.
@@ -89,8 +90,8 @@ impl FromRequest for Upload {
     type Error = Error;
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (body, headers) = (Bytes::from_request(req, payload), req.headers().clone());
-        Box::pin(async move { read(&headers, body.await.map_err(|_| Error::TooLarge)?).await })
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let (Sent(body), headers) = (Sent::of(req), req.headers().clone());
+        Box::pin(async move { read(&headers, body).await })
     }
 }

@@ -56,7 +56,7 @@ pub async fn create(app: Data<App>, req: HttpRequest, ctx: Ctx, form: Form<forms
         }
     };
     let to = app.keys.mac("reset-to", &[email.key().as_bytes()]);
-    if app.ceilings.reset_from(&ctx.trace.ip).is_ok() && app.ceilings.reset_to(to) {
+    if app.ceilings.reset_from(&ctx.trace.ip()).is_ok() && app.ceilings.reset_to(to) {
         let mut tx = app.db.write().await?;
         reset::request(&mut tx, &app.keys, &actor_of(&req, &app), &email, app.clock.now()).await?;
         tx.commit().await?;
@@ -69,7 +69,7 @@ pub async fn create(app: Data<App>, req: HttpRequest, ctx: Ctx, form: Form<forms
 
 /// Takes the token out of the address at once, into a cookie, so that it stays in no history, log or Referer. Changes nothing.
 pub async fn exchange(app: Data<App>, ctx: Ctx, token: Path<String>) -> Result<HttpResponse> {
-    app.ceilings.token(&ctx.trace.ip)?;
+    app.ceilings.token(&ctx.trace.ip())?;
     if !is_token(&token) {
         return Err(reset::dead());
     }
@@ -87,7 +87,7 @@ pub async fn edit(app: Data<App>, req: HttpRequest, ctx: Ctx) -> Result<HttpResp
 
 /// Sets the new password.
 pub async fn update(app: Data<App>, req: HttpRequest, ctx: Ctx, new: Form<forms::NewPassword>) -> Result<HttpResponse> {
-    app.ceilings.token(&ctx.trace.ip)?;
+    app.ceilings.token(&ctx.trace.ip())?;
     let (token, account) = brought(&app, &req, &ctx).await?;
     if !same(new.0.password.as_bytes(), new.0.again.as_bytes()) {
         let errors = FieldErrors::one("again", "The two passwords differ. Type the same one twice.");

@@ -103,7 +103,7 @@ pub async fn destroy_others(app: Data<App>, ctx: Ctx, me: SignedIn) -> Result<Ht
 
 /// How strong a password is, while it is typed; without JavaScript one learns it when the form is sent.
 pub async fn strength(app: Data<App>, ctx: Ctx, form: Form<forms::Strength>) -> Result<HttpResponse> {
-    if app.ceilings.strength(&ctx.trace.ip).is_err() {
+    if app.ceilings.strength(&ctx.trace.ip()).is_err() {
         return Ok(HttpResponse::NoContent().finish()); // a hint is not worth an error
     }
     let account = match &ctx.person {

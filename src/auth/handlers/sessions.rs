@@ -49,7 +49,7 @@ pub async fn new(app: Data<App>, ctx: Ctx, query: Query<forms::SignInQuery>) -> 
 /// Signs in with address and password.
 pub async fn create(app: Data<App>, req: HttpRequest, ctx: Ctx, form: Form<forms::SignIn>) -> Result<HttpResponse> {
     let form = form.0;
-    if let Err(Error::TooMany(wait)) = app.ceilings.sign_in(&ctx.trace.ip) {
+    if let Err(Error::TooMany(wait)) = app.ceilings.sign_in(&ctx.trace.ip()) {
         return slowed(&app, &ctx, &form, wait);
     }
     let by = actor_of(&req, &app);

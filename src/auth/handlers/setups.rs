@@ -84,7 +84,7 @@ pub async fn create(
 
 /// Lets through who brings the token of this start, while nothing is set up.
 async fn admit(app: &App, ctx: &Ctx, token: &str) -> Result<()> {
-    app.ceilings.token(&ctx.trace.ip)?;
+    app.ceilings.token(&ctx.trace.ip())?;
     let is_ours = |setup: &crate::secret::Secret| same(setup.expose().as_bytes(), token.as_bytes());
     if !app.setup.as_ref().is_some_and(is_ours) {
         return Err(Error::NotFound);

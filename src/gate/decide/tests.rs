@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -65,6 +65,7 @@ fn caller() -> Caller {
         owner_acts: true,
     };
     Caller {
+        permits: OnceLock::new(),
         lacks_context: false,
         support: "support@example.org".to_owned(),
         standing: Some(Standing {

@@ -33,7 +33,7 @@ const fn cookie_name(https: bool) -> &'static str {
 pub async fn exchange(app: Data<App>, at: Path<String>, query: Query<LinkQuery>, ctx: Ctx) -> Result<HttpResponse> {
     let now = app.clock.now();
     let Some(pass) = acceptance::exchange(&mut app.db.read(), &app.keys, &at, &query.0.p, now).await? else {
-        app.ceilings.token(&ctx.trace.ip)?;
+        app.ceilings.token(&ctx.trace.ip())?;
         return no_link(&app, &ctx);
     };
     let mut cookie = app.settings.cookie(
