@@ -20,7 +20,7 @@ use actix_web::{
     cookie::{Cookie, Key, SameSite},
     dev::{ServiceFactory as _, fn_factory, fn_service},
     middleware::from_fn,
-    web::{Data, PayloadConfig},
+    web::Data,
 };
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
@@ -348,8 +348,6 @@ pub fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Running> {
         });
         Service::new()
             .app_data(data.clone())
-            // Bodies are read within the route's own limit before a handler asks for them.
-            .app_data(PayloadConfig::new(usize::MAX))
             // There are no routes of actix: what is asked for is found in the table.
             .default_service(enter)
     })

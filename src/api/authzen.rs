@@ -117,20 +117,77 @@ pub(super) fn read<'j>(req: &HttpRequest, body: &'j [u8]) -> Result<Object<'j>, 
     }
 }
 
+/// What stands under a name of an object; of several the last, as everybody else reads JSON who does not refuse it.
+pub(super) fn get<'a>(object: &'a Object<'a>, name: &str) -> Option<&'a Value<'a>> {
+    let mut members = object.as_vec().iter().rev();
+    members.find_map(|(key, value)| (&**key == name).then_some(value))
+}
+
+/// The parts of a question, looked up once: one request may ask a thousand.
+#[derive(Clone, Copy, Default)]
+struct Parts<'a> {
+    subject: Option<&'a Value<'a>>,
+    action: Option<&'a Value<'a>>,
+    resource: Option<&'a Value<'a>>,
+    context: Option<&'a Value<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(object: &'a Object<'a>) -> Self {
+        let mut parts = Self::default();
+        for (name, value) in object.as_vec() {
+            match &**name {
+                "subject" => parts.subject = Some(value),
+                "action" => parts.action = Some(value),
+                "resource" => parts.resource = Some(value),
+                "context" => parts.context = Some(value),
+                _ => {}
+            }
+        }
+        parts
+    }
+    fn find(self, name: &str) -> Option<&'a Value<'a>> {
+        match name {
+            "subject" => self.subject,
+            "action" => self.action,
+            "resource" => self.resource,
+            _ => self.context,
+        }
+    }
+}
+
 /// One question of a request: what it says itself goes before what the whole request says.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
-    own: Option<&'a Object<'a>>,
-    whole: &'a Object<'a>,
+    own: Parts<'a>,
+    whole: Parts<'a>,
+}
+
+/// Refuses an object that would have to be searched for long.
+fn small<'a>(object: &'a Object<'a>, what: &str) -> Result<&'a Object<'a>, Bad> {
+    if object.as_vec().len() > MOST {
+        return Err(Bad(format!("{what} has more than {MOST} members")));
+    }
+    Ok(object)
 }
 
 impl<'a> Asked<'a> {
     /// A request that is one question.
-    pub(super) const fn alone(whole: &'a Object<'a>) -> Self {
-        Self { own: None, whole }
+    pub(super) fn alone(whole: &'a Object<'a>) -> Self {
+        Self {
+            own: Parts::default(),
+            whole: Parts::of(whole),
+        }
+    }
+    /// One of several questions.
+    fn among(self, own: &'a Object<'a>) -> Self {
+        Self {
+            own: Parts::of(own),
+            ..self
+        }
     }
     fn get(self, name: &str) -> Option<&'a Value<'a>> {
-        self.own.and_then(|own| own.get(name)).or_else(|| self.whole.get(name))
+        self.own.find(name).or_else(|| self.whole.find(name))
     }
     /// A required object with required texts.
     pub(super) fn part(self, name: &str, needed: &[&str]) -> Result<&'a Object<'a>, Bad> {
@@ -140,15 +197,20 @@ impl<'a> Asked<'a> {
         let Some(object) = value.as_object() else {
             return Err(Bad(format!("{name} is not an object")));
         };
+        let object = small(object, name)?;
         for field in needed {
-            match object.get(field) {
+            match get(object, field) {
                 Some(Value::Str(text)) if !text.is_empty() => {}
                 Some(_) => return Err(Bad(format!("{name}.{field} is not a text"))),
                 None => return Err(Bad(format!("{name}.{field} is missing"))),
             }
         }
-        if object.get("properties").is_some_and(|value| !value.is_object()) {
-            return Err(Bad(format!("{name}.properties is not an object")));
+        match get(object, "properties") {
+            None => {}
+            Some(Value::Object(properties)) => {
+                small(properties, &format!("{name}.properties"))?;
+            }
+            Some(_) => return Err(Bad(format!("{name}.properties is not an object"))),
         }
         Ok(object)
     }
@@ -156,7 +218,7 @@ impl<'a> Asked<'a> {
     pub(super) fn context(self) -> Result<Option<&'a Object<'a>>, Bad> {
         match self.get("context") {
             None => Ok(None),
-            Some(Value::Object(context)) => Ok(Some(context)),
+            Some(Value::Object(context)) => small(context, "context").map(Some),
             Some(_) => Err(Bad("context is not an object".to_owned())),
         }
     }
@@ -164,11 +226,11 @@ impl<'a> Asked<'a> {
 
 /// A text of an object.
 pub(super) fn text<'a>(object: &'a Object<'a>, field: &str) -> &'a str {
-    object.get(field).and_then(Value::as_str).unwrap_or_default()
+    get(object, field).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn property<'a>(object: &'a Object<'a>, name: &str) -> Option<&'a Value<'a>> {
-    object.get("properties")?.as_object()?.get(name)
+    get(get(object, "properties")?.as_object()?, name)
 }
 
 /// A property that is a text, where there is one.
@@ -221,7 +283,7 @@ impl Need {
         context: Option<&Object<'_>>,
     ) -> Result<Self, Bad> {
         let of_action = action.and_then(|action| property(action, "cost_micro"));
-        let of_context = context.and_then(|context| context.get("cost_micro"));
+        let of_context = context.and_then(|context| get(context, "cost_micro"));
         let cost = match (of_action, of_context) {
             (None, None) => 0,
             (Some(cost), _) | (None, Some(cost)) => cost
@@ -229,7 +291,7 @@ impl Need {
                 .filter(|cost| *cost >= 0)
                 .ok_or_else(|| Bad("cost_micro is not a whole number of micro-credits".to_owned()))?,
         };
-        let ip = match context.and_then(|context| context.get("ip")) {
+        let ip = match context.and_then(|context| get(context, "ip")) {
             None => None,
             Some(ip) => Some(
                 ip.as_str()
@@ -358,13 +420,13 @@ pub async fn evaluation(
 
 /// The decision after which the rest is not asked any more; none when everything is.
 fn stops_at(request: &Object<'_>) -> Result<Option<bool>, Bad> {
-    let options = match request.get("options") {
+    let options = match get(request, "options") {
         None => return Ok(None),
         Some(options) => options
             .as_object()
             .ok_or_else(|| Bad("options is not an object".to_owned()))?,
     };
-    match options.get("evaluations_semantic").map(Value::as_str) {
+    match get(options, "evaluations_semantic").map(Value::as_str) {
         None | Some(Some("execute_all")) => Ok(None),
         Some(Some("deny_on_first_deny")) => Ok(Some(false)),
         Some(Some("permit_on_first_permit")) => Ok(Some(true)),
@@ -373,7 +435,7 @@ fn stops_at(request: &Object<'_>) -> Result<Option<bool>, Bad> {
 }
 
 async fn evaluate_all(app: &App, machine: &Machine, request: &Object<'_>) -> Result<Decisions, Failure> {
-    let entries = match request.get("evaluations") {
+    let entries = match get(request, "evaluations") {
         None => &[][..],
         Some(Value::Array(entries)) => entries.as_slice(),
         Some(_) => return Err(Bad("evaluations is not an array".to_owned()).into()),
@@ -385,16 +447,11 @@ async fn evaluate_all(app: &App, machine: &Machine, request: &Object<'_>) -> Res
     if entries.is_empty() {
         return evaluate(app, machine, Asked::alone(request)).await.map(Decisions::One);
     }
+    let whole = Asked::alone(request);
     let mut decisions = Vec::with_capacity(entries.len());
     for entry in entries {
         let decision = match entry.as_object() {
-            Some(own) => {
-                let asked = Asked {
-                    own: Some(own),
-                    whole: request,
-                };
-                evaluate(app, machine, asked).await
-            }
+            Some(own) => evaluate(app, machine, whole.among(own)).await,
             None => Err(Bad("an evaluation is not an object".to_owned()).into()),
         };
         let decision = match decision {

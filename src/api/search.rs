@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 use super::{
-    authzen::{Asked, Bad, Failure, Named, Need, Object, answer, read, text},
+    authzen::{Asked, Bad, Failure, Named, Need, Object, answer, get, read, text},
     machine::Machine,
     problem::Fault,
     resource::{self, Place},
@@ -34,16 +34,16 @@ struct Page {
 impl Page {
     fn read(what: &str, request: &Object<'_>) -> Result<Self, Bad> {
         // In one order, whatever order the parts were sent in.
-        let parts = ["subject", "action", "resource", "context"].map(|name| request.get(name).map(Value::from));
+        let parts = ["subject", "action", "resource", "context"].map(|name| get(request, name).map(Value::from));
         let digest = secret::hash_token(&json!([what, parts]).to_string());
         let mark = HEXLOWER.encode(&digest[..8]);
-        let page = match request.get("page") {
+        let page = match get(request, "page") {
             None => return Ok(Self::first(USUAL, mark)),
             Some(page) => page
                 .as_object()
                 .ok_or_else(|| Bad("page is not an object".to_owned()))?,
         };
-        let limit = match page.get("limit") {
+        let limit = match get(page, "limit") {
             None => None,
             Some(limit) => {
                 let limit = limit
@@ -52,7 +52,7 @@ impl Page {
                 Some(i64::try_from(limit).unwrap_or(MOST).min(MOST))
             }
         };
-        let token = match page.get("token") {
+        let token = match get(page, "token") {
             None => "",
             Some(token) => token
                 .as_str()

@@ -31,6 +31,8 @@ const SWEEP: Duration = Duration::from_secs(600);
 /// How long an idempotency key is remembered, and how many a shard remembers.
 const ASKED_FOR: Duration = Duration::from_secs(3_600);
 const ASKED_MOST: usize = 65_536;
+/// How many deadlines of reservations that have ended are kept in any case.
+const DUE_SPARE: usize = 1_024;
 
 /// What a counter counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,7 +103,7 @@ pub(super) struct Shard {
     subjects: Map<Subject, Entry>,
     pub reservations: Map<ReservationId, Reservation>,
     due: BinaryHeap<Reverse<(Instant, ReservationId)>>,
-    asked: Map<Asker, Asked>,
+    asked: HashMap<Asker, Asked>,
     asked_order: VecDeque<(Instant, Asker)>,
     /// Events that wait to be committed.
     pub under_way: Set<(OrgId, Key)>,
@@ -120,7 +122,7 @@ impl Shard {
             subjects: Map::default(),
             reservations: Map::default(),
             due: BinaryHeap::new(),
-            asked: Map::default(),
+            asked: HashMap::new(),
             asked_order: VecDeque::new(),
             under_way: Set::default(),
             swept: now,
@@ -304,6 +306,7 @@ impl Shard {
     /// Lets a reservation hold its amount.
     pub fn open(&mut self, id: ReservationId, reservation: Reservation, now: Instant) {
         self.hold(&reservation, reservation.holds, now);
+        self.forget_deadlines();
         self.due.push(Reverse((reservation.deadline, id)));
         if let Some(asked_as) = &reservation.asked_as {
             let asker = asker(&reservation.account, asked_as);
@@ -319,6 +322,14 @@ impl Shard {
             );
         }
         self.reservations.insert(id, reservation);
+    }
+
+    /// Nearly all reservations end long before their time, and their deadlines would pile up until then.
+    fn forget_deadlines(&mut self) {
+        if self.due.len() > 2 * self.reservations.len() + DUE_SPARE {
+            let open = self.reservations.iter();
+            self.due = open.map(|(id, one)| Reverse((one.deadline, *id))).collect();
+        }
     }
 
     /// What stands under an idempotency key of a caller.
@@ -476,5 +487,66 @@ impl Entry {
             .iter()
             .filter(|(start, _)| span.contains(crate::clock::Timestamp::from_micros(*start)))
             .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(*amount))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        clock::{Timestamp, Zone},
+        limits::{
+            Settings,
+            amount::Unit,
+            settings::Conflict,
+            window::{Calendar, Rules},
+        },
+        metering::{OrgPlan, Origin},
+    };
+
+    #[test]
+    fn deadlines_of_reservations_that_have_ended_do_not_pile_up() {
+        let (now, at) = (Instant::now(), Timestamp::from_secs(1_795_251_600));
+        let settings = Settings {
+            unit: Unit::Credit,
+            currency: "USD".to_owned(),
+            conflict: Conflict::Highest,
+            calendar: Calendar::of(Rules::of(Zone::find_or_utc("UTC"))),
+            version: 0,
+        };
+        let org = OrgId::from_raw(1);
+        let plan = OrgPlan::at(org, Arc::new(settings), at);
+        let reservation = |later: u64| Reservation {
+            account: Account::member(org, MemberId::from_raw(1)),
+            amount: 5,
+            holds: 5,
+            admitted_at: at,
+            bucket: plan.bucket,
+            deadline: now + Duration::from_secs(later),
+            expires_at: at.plus(Duration::from_secs(later)),
+            state: State::Open,
+            over_soft: false,
+            wallet: 0,
+            asked_as: None,
+            origin: Origin::default(),
+        };
+        let mut shard = Shard::new(now);
+        let stays = ReservationId::new(at);
+        shard.open(stays, reservation(60), now);
+        for _ in 0..10 * DUE_SPARE {
+            let id = ReservationId::new(at);
+            shard.open(id, reservation(3_600), now);
+            shard.end(id);
+        }
+        assert!(shard.due.len() <= DUE_SPARE + 4, "{} deadlines", shard.due.len());
+        assert_eq!(shard.held(org), 5, "what is open is still held");
+        shard.tick(now + Duration::from_secs(61));
+        assert_eq!(
+            (shard.held(org), shard.reservations.len()),
+            (0, 0),
+            "and ends at its time"
+        );
     }
 }

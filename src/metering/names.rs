@@ -1,9 +1,12 @@
 //! The words of the ledger: activities, apps and flows of an organization, as numbers.
 
-use std::{collections::hash_map::Entry, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use super::store;
-use crate::{db::Tx, error::Result, hash::Map, ids::OrgId};
+use crate::{db::Tx, error::Result, ids::OrgId};
 
 /// How many names an organization has at most; what comes beyond is summed under [`OTHER`].
 const MOST: i64 = 50_000;
@@ -13,7 +16,7 @@ const OTHER: (i64, &str) = (1, "(other)");
 /// The names that are known; only the writer makes new ones.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    orgs: Map<OrgId, Map<Arc<str>, i64>>,
+    orgs: HashMap<OrgId, HashMap<Arc<str>, i64>>,
     /// Made in a transaction that has not been committed.
     fresh: Vec<(OrgId, i64, Arc<str>)>,
 }

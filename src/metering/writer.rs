@@ -1,7 +1,7 @@
 //! The writer: one task that commits whatever is queued in one transaction, and acknowledges after the commit.
 //!
 //! There is no timer: while a commit is under way the next ones queue up, so the batch grows with the load; before it begins, the processor
-//! is left to those who share it and are about to ask, unless only one has asked lately. Events are inserted with
+//! is left to those who share it and are about to ask, unless one alone has asked lately. Events are inserted with
 //! "do nothing" and counted; only when the count differs is the transaction begun anew with a statement that says which were there.
 
 use std::{
@@ -136,11 +136,12 @@ impl Writer {
     /// Works until it is told to stop, or nobody can tell it anything any more.
     pub async fn run(mut self) {
         let mut told = Vec::new();
-        while let Some(first) = self.queue.recv().await {
+        loop {
+            // Whoever books alone waits for nobody.
+            let is_alone = self.last <= 1 && self.queue.is_empty();
+            let Some(first) = self.queue.recv().await else { break };
             let (mut requests, mut loads) = (Vec::new(), Vec::new());
             let (mut events, mut next) = (0, Some(first));
-            // Whoever is alone waits for nobody.
-            let is_alone = self.last <= 1 && self.queue.is_empty();
             let mut patience = if is_alone { 0 } else { PATIENCE };
             while let Some(message) = next {
                 match message {

@@ -1,5 +1,5 @@
-//! The middleware, written once and in one order: trace, headers and compression → session → errors as pages → body, deadline and CSRF.
-//! [`enter`] stands before them, sets the headers of every answer and lets what machines ask pass by all of them.
+//! The middleware, written once and in one order: [`enter`], with headers and compression → session → errors as pages → body, deadline
+//! and CSRF. What machines ask passes by all of it but the first.
 
 use std::{
     net::IpAddr,

@@ -992,3 +992,38 @@ async fn unknown_users_are_all_alike() {
     let booked = texts(&s.portal.app.db, "select cast(count(*) as text) from usage_events").await;
     assert_eq!(booked, ["0"]);
 }
+
+/// Of a name that comes twice the last counts, as everybody else reads JSON who does not refuse it; and no object is searched for long.
+#[actix_web::test]
+async fn names_that_come_twice_and_objects_without_end() {
+    let s = scenario().await;
+    let (alice, bob, resource) = (s.alice(), s.bob(), s.record(1));
+    let ask = async |text: String| {
+        let answer = s.send(EVALUATION, Some("application/json"), text).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        decision(&body(&answer))
+    };
+    let write = action(WRITE);
+    for (first, last, is_allowed) in [(&alice, &bob, false), (&bob, &alice, true)] {
+        let text = format!("{{\"subject\":{first},\"subject\":{last},\"action\":{write},\"resource\":{resource}}}");
+        assert_eq!(ask(text).await, is_allowed, "{last} is asked about");
+    }
+    for (first, last, is_allowed) in [(0, 999_000_000, false), (999_000_000, 0, true)] {
+        let delete =
+            format!("{{\"name\":\"{DELETE}\",\"properties\":{{\"cost_micro\":{first},\"cost_micro\":{last}}}}}");
+        let text = format!("{{\"subject\":{alice},\"action\":{delete},\"resource\":{resource}}}");
+        assert_eq!(ask(text).await, is_allowed, "{last} is what it costs");
+    }
+    let mut right = json!({ "subject": alice, "action": write, "resource": resource });
+    for place in 0..998 {
+        right["subject"][format!("{place:x}")] = json!(1);
+    }
+    assert!(s.decide(&right).await, "a thousand members are read");
+    right["subject"]["one-more"] = json!(true);
+    s.refused(EVALUATION, &right).await;
+    right = json!({ "subject": s.alice(), "action": action(WRITE), "resource": s.record(1), "context": {} });
+    for place in 0..=1_000 {
+        right["context"][format!("{place:x}")] = json!(1);
+    }
+    s.refused(EVALUATION, &right).await;
+}
