@@ -156,7 +156,6 @@ pub async fn create(
         origin,
     };
     let granted = app.gate.reserve(&who, &ask, &hold).await?;
-    let caller = app.gate.caller(&who).await?;
     match (granted.verdict, granted.done) {
         (Verdict::Allow { limits, over, pays }, Some(held)) => {
             app.gate.note_authorized(&who, ask.ip);
@@ -182,7 +181,10 @@ pub async fn create(
             let mut answer = HttpResponse::build(status);
             Ok(json_of(with_limits(&mut answer, &limits, app.gate.now()), &reserved))
         }
-        (Verdict::Deny(denial), _) => Err(denied(&app, denial, caller.as_deref(), &machine.holder.bearer.slug)),
+        (Verdict::Deny(denial), _) => {
+            let caller = app.gate.caller(&who).await?;
+            Err(denied(&app, denial, caller.as_deref(), &machine.holder.bearer.slug))
+        }
         (Verdict::Allow { .. }, None) => Err(Error::Busy.into()),
     }
 }

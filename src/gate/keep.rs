@@ -543,9 +543,10 @@ impl Gate {
             return Ok(kept);
         }
         // The generation is older than what is read now, so a change in between makes it void.
-        let Some(caller) = Box::pin(load::load(&self.0.db, &self.0.engine, who, now)).await? else {
+        let Some(mut caller) = Box::pin(load::load(&self.0.db, &self.0.engine, who, now)).await? else {
             return Ok(None);
         };
+        caller.plan.org = self.shared(caller.plan.org, generation);
         let caller = Arc::new(caller);
         let mut shard = self.shard(&name);
         if shard.len() >= MOST {
@@ -583,6 +584,21 @@ impl Gate {
         };
         locked(&self.0.orgs).insert(org, kept);
         Ok(plan)
+    }
+
+    /// The plan of an organization that its callers share: a hundred thousand of them would otherwise each keep its calendar.
+    fn shared(&self, plan: Arc<OrgPlan>, generation: Generation) -> Arc<OrgPlan> {
+        let mut orgs = locked(&self.0.orgs);
+        let kept = orgs.get(&plan.org).filter(|kept| kept.generation == generation);
+        if let Some(kept) = kept.filter(|kept| kept.plan.bucket == plan.bucket) {
+            return Arc::clone(&kept.plan);
+        }
+        let kept = KeptOrg {
+            plan: Arc::clone(&plan),
+            generation,
+        };
+        orgs.insert(plan.org, kept);
+        plan
     }
 
     /// Once a second, asks the record whether another process (the command line, a second portal) has changed something.
