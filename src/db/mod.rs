@@ -6,6 +6,7 @@
 mod authority;
 mod copy;
 mod generation;
+mod lane;
 mod migrate;
 mod open;
 mod snapshot;
@@ -14,6 +15,7 @@ mod together;
 
 pub use authority::Authority;
 pub use generation::{Generation, generation, raise_generation};
+pub use lane::{Lane, Packet, Wish};
 pub use migrate::{Version, migrate, versions};
 pub use open::{Db, Engine, Options, inspect};
 pub use snapshot::{Snapshot, snapshots_open};
@@ -348,11 +350,11 @@ impl Db {
     pub async fn write(&self) -> Result<Tx> {
         let begun = async {
             let inner = match self {
-                Self::Sqlite { write, .. } => {
+                Self::Sqlite { write, wish, .. } => {
                     if write.num_idle() == 0 {
                         DELAYED.fetch_add(1, Ordering::Relaxed);
                     }
-                    Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+                    Inner::Sqlite(wish.with(write.begin_with("BEGIN IMMEDIATE")).await?)
                 }
                 Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
             };

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     str::FromStr as _,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, Wish};
 use crate::error::{Error, Result};
 
 /// The oldest SQLite that does not lose committed data in WAL mode (SECURITY section 1).
@@ -45,6 +46,8 @@ pub enum Db {
         read: SqlitePool,
         /// The single writer, so that nobody waits in SQLite's unfair busy loop.
         write: SqlitePool,
+        /// How whoever needs the writer says so to somebody who keeps it.
+        wish: Arc<Wish>,
     },
     /// A pool of connections to a server.
     Postgres(PgPool),
@@ -109,16 +112,15 @@ impl Db {
     /// reads them from end to end at each merge, which makes an import of a million members quadratic.
     pub async fn analyze(&self) -> Result<()> {
         match self {
-            Self::Sqlite { write, .. } => {
-                let tables: Vec<String> = sqlx::query_scalar(
+            Self::Sqlite { write, wish, .. } => {
+                let tables = sqlx::query_scalar::<_, String>(
                     r"select name from sqlite_schema where type = 'table' and name not like 'sqlite\_%' escape '\' and name not like '%\_fts%' escape '\'",
                 )
-                .fetch_all(write)
-                .await?;
+                .fetch_all(write);
+                let tables = wish.with(tables).await?;
                 for table in tables {
-                    sqlx::query(sqlx::AssertSqlSafe(format!("ANALYZE \"{table}\"")))
-                        .execute(write)
-                        .await?;
+                    let text = sqlx::AssertSqlSafe(format!("ANALYZE \"{table}\""));
+                    wish.with(sqlx::query(text).execute(write)).await?;
                 }
             }
             Self::Postgres(pool) => {
@@ -130,8 +132,8 @@ impl Db {
 
     /// Lets the planner refresh what has changed a lot; cheap, for an hourly call.
     pub async fn optimize(&self) -> Result<()> {
-        if let Self::Sqlite { write, .. } = self {
-            sqlx::query("PRAGMA optimize").execute(write).await?;
+        if let Self::Sqlite { write, wish, .. } = self {
+            wish.with(sqlx::query("PRAGMA optimize").execute(write)).await?;
         }
         Ok(())
     }
@@ -152,9 +154,10 @@ impl Db {
     /// Closes every connection; SQLite's log is checkpointed into the file first.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, wish } => {
                 read.close().await;
-                if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(write).await {
+                let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(write);
+                if let Err(error) = wish.with(checkpoint).await {
                     tracing::warn!(%error, "the last checkpoint failed; the next start repeats it");
                 }
                 write.close().await;
@@ -230,7 +233,11 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         )
         .await
         .map_err(|error| refusal(&format!("The database file {} cannot be read", path.display()), &error))?;
-    Ok(Db::Sqlite { read, write })
+    Ok(Db::Sqlite {
+        read,
+        write,
+        wish: Arc::default(),
+    })
 }
 
 /// Refuses an SQLite that can lose committed data.

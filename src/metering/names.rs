@@ -49,6 +49,16 @@ impl Names {
         self.fresh.push((org, id, Arc::clone(name)));
         Ok(Some(id))
     }
+    /// The numbers of words, where all of them are known.
+    pub fn known<const N: usize>(&self, org: OrgId, words: [Option<&Arc<str>>; N]) -> Option<[Option<i64>; N]> {
+        let mut ids = [None; N];
+        for (id, word) in ids.iter_mut().zip(words) {
+            if let Some(word) = word {
+                *id = Some(*self.orgs.get(&org)?.get(word)?);
+            }
+        }
+        Some(ids)
+    }
     /// Stores what was made.
     pub async fn store(&self, tx: &mut Tx) -> Result<()> {
         if self.fresh.is_empty() {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    db::{Read, Tx},
+    db::{Packet, Read, Tx},
     error::Result,
     ids::{MemberId, OrgId},
     limits::Window,
@@ -119,6 +119,13 @@ record! {
     }
 }
 
+/// How many events a message has at most; of more, the messages are the least of the cost.
+pub(super) const MOST_AT_ONCE: usize = 128;
+/// How many events a message may have.
+const LEVELS: [usize; 14] = [1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 80, 104, MOST_AT_ONCE];
+/// How many sums a few subjects have at most, and how many there are beside one for each event.
+const FEW: usize = 8;
+
 type EventRow = (
     OrgId,
     Timestamp,
@@ -222,6 +229,43 @@ pub(super) async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
     // An event that is there already changes nothing.
     let rows = events.iter().cloned().map(row).collect();
     tx.many_filled(INSERT, rows, || row(last.clone())).await
+}
+/// How many rows of each insert a message has: of events, of sums by bucket and by period, of activities.
+///
+/// Each combination is a text of its own whose statements stay prepared, so there are few of them. What most platforms send is either much
+/// of few subjects or little of many.
+fn lengths(events: usize, sums: usize, activities: usize) -> Option<(usize, usize, usize)> {
+    let level = *LEVELS.iter().find(|level| **level >= events)?;
+    let sums = [FEW, level + FEW, 2 * level + FEW]
+        .into_iter()
+        .find(|most| *most >= sums)?;
+    let activities = [1, level].into_iter().find(|most| *most >= activities)?;
+    Some((level, sums, activities))
+}
+
+/// Inserts and sums as one message; none when there are more of them than one takes.
+pub(super) fn packet(events: Vec<Event>, sums: &Sums) -> Result<Option<Packet>> {
+    let most = sums.days.len().max(sums.months.len());
+    let Some(lengths) = lengths(events.len(), most, sums.activities.len()) else {
+        return Ok(None);
+    };
+    let mut packet = Packet::default();
+    if let Some(last) = events.last().cloned() {
+        packet.insert(INSERT, events.into_iter().map(row), lengths.0, || row(last.clone()))?;
+    }
+    for (statement, sums) in [(ADD_DAYS, &sums.days), (ADD_MONTHS, &sums.months)] {
+        let sums = sorted(sums);
+        if let Some((last, _)) = sums.last().copied() {
+            let idle = || sum_row((last, Sum::default()));
+            packet.insert(statement, sums.into_iter().map(sum_row), lengths.1, idle)?;
+        }
+    }
+    let activities = sorted(&sums.activities);
+    if let Some((last, _)) = activities.last().copied() {
+        let idle = || doing_row((last, (0, 0, 0)));
+        packet.insert(ADD_ACTIVITIES, activities.into_iter().map(doing_row), lengths.2, idle)?;
+    }
+    Ok(Some(packet))
 }
 /// Inserts events and says which were new.
 pub(super) async fn insert_told(tx: &mut Tx, events: impl IntoIterator<Item = Event>) -> Result<Vec<Ident>> {

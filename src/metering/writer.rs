@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    db::{Authority, Fate, Tx},
+    db::{Authority, Engine, Fate, Lane, Packet, Tx},
     error::{Error, Result},
     ids::OrgId,
     limits::Window,
@@ -34,9 +34,11 @@ const MOST: usize = 10_000;
 /// How many counters are loaded beside them at most.
 const MOST_LOADS: usize = 256;
 /// How often the processor is left to others before a transaction, while they have nothing to book.
-const PATIENCE: usize = 2;
+const PATIENCE: usize = 1;
 /// The number of the right to decide.
 pub(super) const AUTHORITY: i64 = 0x6d75_7374_6572_0001;
+/// How long the writing connection is kept when nothing comes.
+const KEPT: Duration = Duration::from_millis(2);
 /// How long after another process was found to decide it is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -118,6 +120,16 @@ pub(super) struct Writer {
     has_horizon: bool,
     /// How many requests the transaction before had.
     last: usize,
+    /// The writing connection, while several book and nobody else wants it.
+    lane: Option<Lane>,
+}
+
+/// Which events are what: of twins, the first to come is booked.
+struct Order {
+    /// The places of all that are not twins of one before.
+    firsts: Vec<usize>,
+    /// For each, the place of the first of its twins.
+    first_of: Vec<usize>,
 }
 
 impl Writer {
@@ -130,6 +142,7 @@ impl Writer {
             refused_at: None,
             has_horizon: false,
             last: 0,
+            lane: None,
         }
     }
 
@@ -139,7 +152,7 @@ impl Writer {
         loop {
             // Whoever books alone waits for nobody.
             let is_alone = self.last <= 1 && self.queue.is_empty();
-            let Some(first) = self.queue.recv().await else { break };
+            let Some(first) = self.wait().await else { break };
             let (mut requests, mut loads) = (Vec::new(), Vec::new());
             let (mut events, mut next) = (0, Some(first));
             let mut patience = if is_alone { 0 } else { PATIENCE };
@@ -161,12 +174,28 @@ impl Writer {
             self.last = requests.len();
             self.work(requests, loads).await;
         }
+        self.lane = None;
         if let Some(authority) = self.authority.take() {
             authority.end().await;
         }
         for reply in told {
             let _ = reply.send(()); // whoever waited may have gone
         }
+    }
+
+    /// The next of the queue; the writing connection is given back when others want it, or nothing comes for a while.
+    async fn wait(&mut self) -> Option<Message> {
+        let Some(lane) = &self.lane else {
+            return self.queue.recv().await;
+        };
+        tokio::select! {
+            biased;
+            () = lane.is_wanted() => {}
+            message = self.queue.recv() => return message,
+            () = tokio::time::sleep(KEPT) => {}
+        }
+        self.lane = None;
+        self.queue.recv().await
     }
 
     /// What stands in the queue. When it is empty, the processor is left to whoever is about to ask, if it is theirs too: a transaction
@@ -352,17 +381,36 @@ impl Writer {
                 sums,
             });
         }
-        for is_told in [false, true] {
+        let packet = if loads.is_empty() {
+            self.packet(items).map_err(whole)?
+        } else {
+            None
+        };
+        let is_known = match packet {
+            Some((packet, order)) => match self.write_at_once(packet, order.firsts.len()).await? {
+                Some(true) => {
+                    let outcomes = order.outcomes(items, &HashMap::new());
+                    let sums = Vec::new();
+                    return Ok(Done { outcomes, sums });
+                }
+                // Some were there: once more, with the statement that says which.
+                Some(false) => true,
+                None => false,
+            },
+            None => false,
+        };
+        self.lane = None; // it has the connection that is needed now
+        for is_told in [false, true].into_iter().skip(usize::from(is_known)) {
             let mut tx = self.state.db.write().await.map_err(whole)?;
             let filled = self.fill(&mut tx, items, is_told).await;
             let Some(outcomes) = filled.inspect_err(|_| self.names.forget()).map_err(whole)? else {
                 self.names.forget();
-                continue; // some were there: once more, with the statement that says which
+                continue; // as above
             };
             let sums = sums(&mut tx, items, &outcomes, loads).await;
             let sums = sums.inspect_err(|_| self.names.forget()).map_err(whole)?;
             #[cfg(test)]
-            if let Some(fate) = self.state.commit_fails.lock().ok().and_then(|mut fails| fails.take()) {
+            if let Some(fate) = self.fails() {
                 self.names.forget();
                 return Err((Error::Busy, fate));
             }
@@ -374,26 +422,75 @@ impl Writer {
         Err(whole(Error::Internal("events come and go".to_owned())))
     }
 
+    /// Whether a test wants the commit to fail, and how.
+    #[cfg(test)]
+    fn fails(&self) -> Option<Fate> {
+        self.state.commit_fails.lock().ok().and_then(|mut fails| fails.take())
+    }
+
+    /// All that events come to as one message, where nothing has to be asked for first: their words are known, each says when it
+    /// happened, and a message takes them.
+    fn packet(&self, items: &[Item]) -> Result<Option<(Packet, Order)>> {
+        let is_short = items.len() <= store::MOST_AT_ONCE && !items.iter().any(|item| item.booking.untimed);
+        if self.state.db.engine() != Engine::Sqlite || !is_short {
+            return Ok(None);
+        }
+        let order = Order::of(items, |place| items[place].booking.at);
+        let mut events = Vec::with_capacity(order.firsts.len());
+        let mut added = Sums::default();
+        for place in &order.firsts {
+            let booking = &items[*place].booking;
+            let Some(words) = self.names.known(booking.account.org, words(booking)) else {
+                return Ok(None);
+            };
+            let event = event(booking, booking.at, words);
+            added.add(&event, booking.bucket.bounds(), booking.occurred)?;
+            events.push(event);
+        }
+        Ok(store::packet(events, &added)?.map(|packet| (packet, order)))
+    }
+
+    /// Writes and commits a packet of so many events. Whether all of them were new: nothing is written otherwise; none without a
+    /// writing connection of our own.
+    async fn write_at_once(
+        &mut self,
+        packet: Packet,
+        events: usize,
+    ) -> std::result::Result<Option<bool>, (Error, Fate)> {
+        let whole = |error: Error| (error, Fate::RolledBack);
+        let lane = match self.lane.take() {
+            Some(lane) => Some(lane),
+            None => self.state.db.lane().await.map_err(whole)?,
+        };
+        let Some(mut lane) = lane else { return Ok(None) };
+        let written = lane.write(packet).await.map_err(whole)?;
+        let is_new = written.first() == Some(&(events as u64));
+        if is_new {
+            #[cfg(test)]
+            if let Some(fate) = self.fails() {
+                return Err((Error::Busy, fate));
+            }
+            lane.commit().await?;
+            self.lane = Some(lane).filter(|_| self.last > 1);
+        } else {
+            lane.roll_back().await.map_err(whole)?;
+        }
+        Ok(Some(is_new))
+    }
+
     /// Writes events and sums; none when some events were there and the statement did not say which.
     async fn fill(&mut self, tx: &mut Tx, items: &[Item], is_told: bool) -> Result<Option<Vec<Outcome>>> {
         let times = times(tx, items).await?;
-        let ident = |place: usize| {
-            let booking = &items[place].booking;
-            (booking.account.org, times[place], booking.key)
-        };
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.sort_by_key(|place| ident(*place)); // stable: of twins, the first to come stands first
-        let mut firsts: Vec<usize> = Vec::with_capacity(items.len());
-        let mut first_of: Vec<usize> = (0..items.len()).collect();
-        for place in order {
-            match firsts.last() {
-                Some(first) if ident(*first) == ident(place) => first_of[place] = *first,
-                _ => firsts.push(place),
-            }
-        }
+        let order = Order::of(items, |place| times[place]);
+        let firsts = &order.firsts;
         let mut events = Vec::with_capacity(firsts.len());
-        for place in &firsts {
-            events.push(self.event(tx, &items[*place].booking, times[*place]).await?);
+        for place in firsts {
+            let booking = &items[*place].booking;
+            let mut ids = [None; 3];
+            for (id, word) in ids.iter_mut().zip(words(booking)) {
+                *id = self.names.find(tx, booking.account.org, word).await?;
+            }
+            events.push(event(booking, times[*place], ids));
         }
         self.names.store(tx).await?;
         let mut digests: HashMap<usize, i64> = HashMap::new();
@@ -401,8 +498,9 @@ impl Writer {
             let new = store::insert_told(tx, events.iter().cloned()).await?;
             let new: HashSet<(OrgId, Timestamp, Vec<u8>)> =
                 new.into_iter().map(|one| (one.org_id, one.at, one.key)).collect();
-            for place in &firsts {
-                let (org, at, key) = ident(*place);
+            for place in firsts {
+                let booking = &items[*place].booking;
+                let (org, at, key) = (booking.account.org, times[*place], booking.key);
                 if !new.contains(&(org, at, key.to_vec())) {
                     let found = store::find_digest(tx, org, at, key).await?;
                     digests.insert(*place, found.map_or(0, |(digest, _)| digest));
@@ -419,8 +517,34 @@ impl Writer {
             }
         }
         store::add(tx, &added).await?;
+        Ok(Some(order.outcomes(items, &digests)))
+    }
+}
+
+impl Order {
+    /// Finds twins; `at` tells when each event happened.
+    fn of(items: &[Item], at: impl Fn(usize) -> Timestamp) -> Self {
+        let ident = |place: usize| {
+            let booking = &items[place].booking;
+            (booking.account.org, at(place), booking.key)
+        };
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        order.sort_by_key(|place| ident(*place)); // stable: of twins, the first to come stands first
+        let mut firsts: Vec<usize> = Vec::with_capacity(items.len());
+        let mut first_of: Vec<usize> = (0..items.len()).collect();
+        for place in order {
+            match firsts.last() {
+                Some(first) if ident(*first) == ident(place) => first_of[place] = *first,
+                _ => firsts.push(place),
+            }
+        }
+        Self { firsts, first_of }
+    }
+
+    /// What became of each, where some were in the ledger already, with these digests.
+    fn outcomes(&self, items: &[Item], digests: &HashMap<usize, i64>) -> Vec<Outcome> {
         let outcome = |place: usize| {
-            let (mine, first) = (items[place].booking.digest, first_of[place]);
+            let (mine, first) = (items[place].booking.digest, self.first_of[place]);
             let there = digests.get(&first).copied();
             match there {
                 None if first == place => Outcome::Booked,
@@ -428,36 +552,42 @@ impl Writer {
                 _ => Outcome::Conflict,
             }
         };
-        Ok(Some((0..items.len()).map(outcome).collect()))
+        (0..items.len()).map(outcome).collect()
     }
+}
 
-    async fn event(&mut self, tx: &mut Tx, booking: &Booking, at: Timestamp) -> Result<Event> {
-        let (account, usage) = (&booking.account, &booking.usage);
-        Ok(Event {
-            org_id: account.org,
-            at,
-            key: booking.key.to_vec(),
-            kind: usage.kind,
-            member_id: account.member.map(|id| id.raw()),
-            service_account_id: account.service_account,
-            key_id: account.key,
-            group_id: account.group.map(|id| id.raw()),
-            activity: self.names.find(tx, account.org, usage.activity.as_ref()).await?,
-            app: self.names.find(tx, account.org, usage.app.as_ref()).await?,
-            flow: self.names.find(tx, account.org, usage.flow.as_ref()).await?,
-            amount: usage.amount,
-            quantity: usage.quantity,
-            unit_price: usage
-                .unit_price
-                .or(if account.by_wallet { None } else { account.price }),
-            booked_at: booking.booked_at,
-            reservation: booking.reservation.map(|id| id.bytes().to_vec()),
-            digest: booking.digest,
-            flags: booking.flags,
-            pool_id: account.pool.filter(|_| !account.by_wallet).map(|id| id.raw()),
-            allowance_id: account.allowance.filter(|_| !account.by_wallet),
-            wallet: account.by_wallet,
-        })
+/// The words of an event: its activity, app and flow.
+fn words(booking: &Booking) -> [Option<&Arc<str>>; 3] {
+    let usage = &booking.usage;
+    [usage.activity.as_ref(), usage.app.as_ref(), usage.flow.as_ref()]
+}
+
+fn event(booking: &Booking, at: Timestamp, [activity, app, flow]: [Option<i64>; 3]) -> Event {
+    let (account, usage) = (&booking.account, &booking.usage);
+    Event {
+        org_id: account.org,
+        at,
+        key: booking.key.to_vec(),
+        kind: usage.kind,
+        member_id: account.member.map(|id| id.raw()),
+        service_account_id: account.service_account,
+        key_id: account.key,
+        group_id: account.group.map(|id| id.raw()),
+        activity,
+        app,
+        flow,
+        amount: usage.amount,
+        quantity: usage.quantity,
+        unit_price: usage
+            .unit_price
+            .or(if account.by_wallet { None } else { account.price }),
+        booked_at: booking.booked_at,
+        reservation: booking.reservation.map(|id| id.bytes().to_vec()),
+        digest: booking.digest,
+        flags: booking.flags,
+        pool_id: account.pool.filter(|_| !account.by_wallet).map(|id| id.raw()),
+        allowance_id: account.allowance.filter(|_| !account.by_wallet),
+        wallet: account.by_wallet,
     }
 }
 
