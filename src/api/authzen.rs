@@ -25,7 +25,8 @@ use crate::{
     access::{Permission, permissions},
     app::App,
     error::Error,
-    gate::{Ask, Denial, Reason, Verdict, Who},
+    gate::{Ask, Denial, Known, Reason},
+    metering::Pays,
     web::request::Sent,
 };
 
@@ -260,7 +261,7 @@ impl<'a> Named<'a> {
         })
     }
     /// Finds them; nobody of a type that Muster does not know.
-    pub(super) async fn find(&self, app: &App, machine: &Machine) -> Result<Option<Who>, Error> {
+    pub(super) async fn find(&self, app: &App, machine: &Machine) -> Result<Option<Known>, Error> {
         match self.kind {
             Some(kind) => subject::find_of(app, machine, kind, self.id, self.key).await,
             None => Ok(None),
@@ -306,7 +307,7 @@ impl Need {
         })
     }
     /// Asks the gate about an action by its name: a permission, or else a feature.
-    pub(super) async fn check(&self, app: &App, who: &Who, name: &str) -> Result<Verdict, Error> {
+    pub(super) async fn check(&self, app: &App, known: &Known, name: &str) -> Result<Result<Pays, Box<Denial>>, Error> {
         let mut ask = Ask {
             permission: None,
             feature: self.feature.clone(),
@@ -323,11 +324,11 @@ impl Need {
                 ip: self.ip,
                 ..Ask::default()
             };
-            if let Err(denial) = app.gate.admit(who, &first).await? {
-                return Ok(Verdict::Deny(denial));
+            if let Err(denial) = app.gate.admit(&known.who, &first).await? {
+                return Ok(Err(denial));
             }
         }
-        app.gate.check(who, &ask).await
+        app.gate.check_known(known, &ask).await
     }
 }
 
@@ -389,19 +390,18 @@ async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Deci
     if resource::find(app, machine, text(resource, "type"), text(resource, "id")).await? == Place::Nowhere {
         return Ok(Decision::refused(json!({ "reason": "resource-unknown" })));
     }
-    let Some(who) = named.find(app, machine).await? else {
+    let Some(known) = named.find(app, machine).await? else {
         return Ok(refusal(&Denial::stranger(), machine));
     };
-    let verdict = need.check(app, &who, text(action, "name")).await?;
-    if verdict.is_allowed() {
-        app.gate.note_authorized(&who, need.ip);
-    }
-    Ok(match verdict {
-        Verdict::Allow { pays, .. } => Decision {
-            is_allowed: true,
-            context: charged(pays).map(|who| json!({ "charged": who })),
-        },
-        Verdict::Deny(denial) => refusal(&denial, machine),
+    Ok(match need.check(app, &known, text(action, "name")).await? {
+        Ok(pays) => {
+            app.gate.note_authorized_of(&known, need.ip);
+            Decision {
+                is_allowed: true,
+                context: charged(pays).map(|who| json!({ "charged": who })),
+            }
+        }
+        Err(denial) => refusal(&denial, machine),
     })
 }
 

@@ -19,7 +19,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::Error,
-    gate::{Ask, Caller, Denial, Holder},
+    gate::{Caller, Denial, Holder},
     ids::OrgId,
     keys::{Presented, scope::Duty},
     web::{
@@ -105,8 +105,7 @@ async fn admit(req: HttpRequest) -> Result<Machine, Fault> {
         .await?
         .ok_or(Fault::Credential { presented: true })?;
     let ip = Trace::address_of(&req);
-    let ask = Ask { ip, ..Ask::default() };
-    let caller = match app.gate.admit(&holder.who(), &ask).await? {
+    let caller = match app.gate.come_in(&holder, ip).await? {
         Ok(caller) => caller,
         Err(denial) => return Err(denied(app, denial, None, &holder.bearer.slug)),
     };

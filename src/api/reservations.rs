@@ -19,7 +19,7 @@ use crate::{
     app::App,
     error::Error,
     gate::{Ask, Charged, Denial, Verdict, Who},
-    metering::{Hold, Origin, Outcome, ReservationId, Settlement, Usage},
+    metering::{Hold, Origin, Outcome, ReservationId, Settlement, check_words},
 };
 
 /// How long a reservation lasts when nothing is said, in seconds.
@@ -114,20 +114,18 @@ pub async fn create(
 ) -> Result<HttpResponse, Fault> {
     let Body(wanted) = body;
     check_org(&machine, wanted.org.as_deref())?;
+    // They are booked with the settlement, so they are looked at as it is.
+    check_words(
+        wanted.activity_type.as_deref(),
+        wanted.app.as_deref(),
+        wanted.flow.as_deref(),
+    )?;
     let origin = Origin {
         key: Some(machine.holder.facts.id),
         activity: wanted.activity_type.map(Into::into),
         app: wanted.app.map(Into::into),
         flow: wanted.flow.map(Into::into),
     };
-    // They are booked with the settlement, so they are looked at as it is.
-    let settlement = Usage {
-        activity: origin.activity.clone(),
-        app: origin.app.clone(),
-        flow: origin.flow.clone(),
-        ..Usage::new("reservation", "settlement", 0)
-    };
-    settlement.check(app.gate.now())?;
     let named = Subject {
         subject: wanted.subject,
         key: wanted.key,

@@ -16,7 +16,7 @@ use super::{
     resource::{self, Place},
     subject::{self, Kind},
 };
-use crate::{access::Permission, app::App, error::Error, gate::Who, ids, secret, web::request::Sent};
+use crate::{access::Permission, app::App, error::Error, gate::Known, ids, secret, web::request::Sent};
 
 /// How many candidates a page looks at when nothing is said, and at most.
 const USUAL: i64 = 100;
@@ -123,8 +123,8 @@ async fn subjects(app: &App, machine: &Machine, request: &Object<'_>) -> Result<
     let mut list = Vec::new();
     for id in candidates {
         let Some(kind_of) = Kind::find(kind) else { continue };
-        if let Some(who) = subject::find_of(app, machine, kind_of, &id, None).await?
-            && need.check(app, &who, text(action, "name")).await?.is_allowed()
+        if let Some(known) = subject::find_of(app, machine, kind_of, &id, None).await?
+            && need.check(app, &known, text(action, "name")).await?.is_ok()
         {
             list.push(json!({ "type": kind, "id": id }));
         }
@@ -142,7 +142,7 @@ async fn resources(app: &App, machine: &Machine, request: &Object<'_>) -> Result
     let kind = text(resource, "type");
     // No rule tells one thing of a type from another yet, so that one verdict holds for all of them.
     let is_allowed = match named.find(app, machine).await? {
-        Some(who) => need.check(app, &who, text(action, "name")).await?.is_allowed(),
+        Some(known) => need.check(app, &known, text(action, "name")).await?.is_ok(),
         None => false,
     };
     let candidates = if is_allowed {
@@ -161,18 +161,16 @@ async fn resources(app: &App, machine: &Machine, request: &Object<'_>) -> Result
 }
 
 /// The names of everything that somebody might do: permissions, those that administrators have added, and the features of their key.
-async fn names(app: &App, who: &Who) -> Result<BTreeSet<String>, Error> {
+fn names(known: &Known) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = Permission::ALL.iter().map(|one| one.key().to_owned()).collect();
-    if let Some(caller) = app.gate.caller(who).await?
-        && let Some(permissions) = caller.permissions()
-    {
+    if let Some(permissions) = known.caller.permissions() {
         names.extend(permissions.keys());
     }
-    if let Some(key) = &who.key {
+    if let Some(key) = &known.who.key {
         names.extend(key.scopes.keys());
         names.extend(key.features.iter().cloned());
     }
-    Ok(names)
+    names
 }
 
 async fn actions(app: &App, machine: &Machine, request: &Object<'_>) -> Result<Value, Failure> {
@@ -181,19 +179,19 @@ async fn actions(app: &App, machine: &Machine, request: &Object<'_>) -> Result<V
     let resource = asked.part("resource", &["type", "id"])?;
     let need = Need::read(None, resource, asked.context()?)?;
     let page = Page::read("action", request)?;
-    let who = match is_here(app, machine, resource).await? {
+    let known = match is_here(app, machine, resource).await? {
         true => named.find(app, machine).await?,
         false => None,
     };
     let mut list = Vec::new();
     let mut next = String::new();
-    if let Some(who) = who {
-        let all = (1..).zip(names(app, &who).await?);
+    if let Some(known) = known {
+        let all = (1..).zip(names(&known));
         let candidates = all.skip_while(|(place, _)| *place <= page.after);
         let (candidates, more) = page.cut(candidates.take(page.limit as usize + 1).collect());
         next = more;
         for name in candidates {
-            if need.check(app, &who, &name).await?.is_allowed() {
+            if need.check(app, &known, &name).await?.is_ok() {
                 list.push(json!({ "name": name }));
             }
         }

@@ -6,7 +6,7 @@ use super::machine::{Machine, holder_of};
 use crate::{
     app::App,
     error::Result,
-    gate::{Principal, Who},
+    gate::{Known, Principal, Who},
     ids::{KeyId, MemberId, OrgId, ServiceId},
     keys,
     mail::address::Address,
@@ -57,7 +57,7 @@ impl Kind {
 
 /// Finds somebody by an id of a type, together with the key that they come with. Whoever is elsewhere, has left or never was is
 /// nobody, so that answers do not tell one from the other.
-pub async fn find_of(app: &App, machine: &Machine, kind: Kind, id: &str, key: Option<&str>) -> Result<Option<Who>> {
+pub async fn find_of(app: &App, machine: &Machine, kind: Kind, id: &str, key: Option<&str>) -> Result<Option<Known>> {
     let Found::Known(who) = by_name(app, machine, id).await? else {
         return Ok(None);
     };
@@ -66,16 +66,21 @@ pub async fn find_of(app: &App, machine: &Machine, kind: Kind, id: &str, key: Op
         (Kind::User, Principal::Member(_)) | (Kind::ServiceAccount, Principal::ServiceAccount(_)) => who.key.is_none(),
         _ => false,
     };
-    if !is_of_kind || app.gate.caller(&who).await?.is_none() {
+    if !is_of_kind {
         return Ok(None);
     }
-    let Some(key) = key.filter(|_| kind != Kind::ApiKey) else {
-        return Ok(Some(who));
+    let Some(caller) = app.gate.caller_again(&who).await? else {
+        return Ok(None);
     };
-    Ok(match by_name(app, machine, key).await? {
-        Found::Known(with) if with.key.is_some() && with.principal == who.principal => Some(with),
-        _ => None,
-    })
+    let Some(key) = key.filter(|_| kind != Kind::ApiKey) else {
+        return Ok(Some(Known { who, caller }));
+    };
+    let with = match by_name(app, machine, key).await? {
+        Found::Known(with) if with.key.is_some() && with.principal == who.principal => with,
+        _ => return Ok(None),
+    };
+    let caller = app.gate.caller_again(&with).await?;
+    Ok(caller.map(|caller| Known { who: with, caller }))
 }
 
 /// Finds whom a request of a machine is about, in the machine's own organization.

@@ -25,7 +25,7 @@ use crate::{
     hash::{Map, RandomState, Set},
     ids::{GroupId, KeyId, MemberId, OrgId, RoleId},
     metering::{
-        Account, Answer, Engine, Figure, GONE, Held, Hold, OrgPlan, Outcome, Reported, ReservationId, Settled,
+        Account, Answer, Engine, Figure, GONE, Held, Hold, OrgPlan, Outcome, Pays, Reported, ReservationId, Settled,
         Settlement, Usage,
     },
     roles,
@@ -119,6 +119,27 @@ pub struct Granted<T> {
     pub verdict: Verdict,
     /// What was done; none when it was refused.
     pub done: Option<T>,
+}
+
+/// Somebody with what was known of them just now.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Who it is.
+    pub who: Who,
+    /// What the gate knows of them.
+    pub caller: Arc<Caller>,
+}
+
+/// What a decision came to, before it is put into words.
+enum Carried<T> {
+    Granted {
+        caller: Arc<Caller>,
+        figures: Vec<Figure>,
+        over: Vec<usize>,
+        pays: Pays,
+        done: T,
+    },
+    Denied(Box<Denial>),
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -260,6 +281,13 @@ impl Gate {
         locked(&self.0.spenders).extend(spenders);
     }
 
+    /// Lets whoever holds a key come in, who was found just now: steps 1 to 9 for asking anything at all.
+    pub async fn come_in(&self, holder: &Holder, ip: Option<IpAddr>) -> Result<Result<Arc<Caller>, Box<Denial>>> {
+        let (now, ask) = (self.0.engine.now(), Ask { ip, ..Ask::default() });
+        let found = self.caller_at(&holder.who(), now).await?;
+        admitted(found, &ask, now)
+    }
+
     /// Notes that a key was used by whoever holds it.
     pub fn note(&self, holder: &Holder, ip: Option<IpAddr>) {
         let (now, bearer) = (self.0.engine.now(), &holder.bearer);
@@ -273,6 +301,16 @@ impl Gate {
     /// private context (C-14). What is kept of the caller says whether it is there, so nothing is asked of the database.
     pub fn note_authorized(&self, who: &Who, ip: Option<IpAddr>) {
         self.note_authorized_at(who, ip, self.0.engine.now());
+    }
+
+    /// The same of somebody who was found just now.
+    pub fn note_authorized_of(&self, known: &Known, ip: Option<IpAddr>) {
+        if let Some(key) = &known.who.key {
+            self.0.uses.note_key(KeyId::from_raw(key.id), self.0.engine.now(), ip);
+        }
+        if let (Principal::Member(member), true) = (known.who.principal, known.caller.lacks_context) {
+            self.0.uses.note_first(known.who.org, member);
+        }
     }
 
     /// The same of something that is told later than it happened.
@@ -301,12 +339,7 @@ impl Gate {
     /// Steps 1 to 9 alone: who may come in at all; how much is left is not asked.
     pub async fn admit(&self, who: &Who, ask: &Ask) -> Result<Result<Arc<Caller>, Box<Denial>>> {
         let found = self.caller(who).await?;
-        let admitted = decide::admit(found.as_deref(), ask, self.0.engine.now()).map(|_| ());
-        match (admitted, found) {
-            (Err(denial), _) => Ok(Err(denial)),
-            (Ok(()), Some(caller)) => Ok(Ok(caller)),
-            (Ok(()), None) => Err(Error::Busy),
-        }
+        admitted(found, ask, self.0.engine.now())
     }
 
     /// How every limit of somebody stands, whoever may come in or not.
@@ -329,15 +362,25 @@ impl Gate {
     /// Decides, and holds or books nothing.
     pub async fn check(&self, who: &Who, ask: &Ask) -> Result<Verdict> {
         let engine = &self.0.engine;
-        self.carry_out(who, ask, async |caller| engine.check(&caller.plan, ask.cost).await)
+        self.granted(who, ask, async |caller| engine.check(&caller.plan, ask.cost).await)
             .await
             .map(|granted| granted.verdict)
+    }
+
+    /// The same about somebody who was found just now: what pays, or why not. How the limits stand is told of a refusal alone.
+    pub async fn check_known(&self, known: &Known, ask: &Ask) -> Result<Result<Pays, Box<Denial>>> {
+        let (engine, first) = (&self.0.engine, Some(Arc::clone(&known.caller)));
+        let check = async |caller: Arc<Caller>| engine.check(&caller.plan, ask.cost).await;
+        Ok(match self.carry_out(&known.who, first, ask, check).await? {
+            Carried::Granted { pays, .. } => Ok(pays),
+            Carried::Denied(denial) => Err(denial),
+        })
     }
 
     /// Decides, and holds an amount for whoever is let in.
     pub async fn reserve(&self, who: &Who, ask: &Ask, hold: &Hold) -> Result<Granted<Held>> {
         let engine = &self.0.engine;
-        self.carry_out(who, ask, async |caller| engine.reserve(&caller.plan, hold).await)
+        self.granted(who, ask, async |caller| engine.reserve(&caller.plan, hold).await)
             .await
     }
 
@@ -345,7 +388,7 @@ impl Gate {
     pub async fn record(&self, who: &Who, ask: &Ask, usage: &Usage) -> Result<Granted<Outcome>> {
         let engine = &self.0.engine;
         let granted = self
-            .carry_out(who, ask, async |caller| engine.record(&caller.plan, usage).await)
+            .granted(who, ask, async |caller| engine.record(&caller.plan, usage).await)
             .await?;
         if granted.done.is_some() {
             self.spent(&who.account());
@@ -468,28 +511,54 @@ impl Gate {
         Err(Error::Busy)
     }
 
-    /// Steps 1 to 9, then what the engine is asked to do with the plan, which is step 10 and what follows in one.
-    async fn carry_out<T>(
+    /// Steps 1 to 9, then what the engine is asked to do with the plan, which is step 10 and what follows in one, in words.
+    async fn granted<T>(
         &self,
         who: &Who,
         ask: &Ask,
         act: impl AsyncFn(Arc<Caller>) -> Result<Answer<T>>,
     ) -> Result<Granted<T>> {
-        for _ in 0..TRIES {
-            let found = self.caller(who).await?;
-            let now = self.0.engine.now();
-            let caller = match (decide::admit(found.as_deref(), ask, now), &found) {
-                (Ok(_), Some(caller)) => Arc::clone(caller),
-                (Err(denial), _) => {
-                    self.count(Some(&denial));
-                    return Ok(Granted {
-                        verdict: Verdict::Deny(denial),
-                        done: None,
-                    });
+        Ok(match self.carry_out(who, None, ask, act).await? {
+            Carried::Granted {
+                caller,
+                figures,
+                over,
+                pays,
+                done,
+            } => {
+                let limits = decide::states(&caller.plan, &figures);
+                Granted {
+                    verdict: Verdict::Allow { limits, over, pays },
+                    done: Some(done),
                 }
-                (Ok(_), None) => return Err(Error::Busy),
+            }
+            Carried::Denied(denial) => Granted {
+                verdict: Verdict::Deny(denial),
+                done: None,
+            },
+        })
+    }
+
+    /// The same; `first` is what was known of them just now, if somebody has asked already.
+    async fn carry_out<T>(
+        &self,
+        who: &Who,
+        mut first: Option<Arc<Caller>>,
+        ask: &Ask,
+        act: impl AsyncFn(Arc<Caller>) -> Result<Answer<T>>,
+    ) -> Result<Carried<T>> {
+        for _ in 0..TRIES {
+            let found = match first.take() {
+                None => self.caller(who).await?,
+                known => known,
             };
-            let states = |figures: &[Figure]| decide::states(&caller.plan, figures);
+            let caller = match admitted(found, ask, self.0.engine.now())? {
+                Ok(caller) => caller,
+                Err(denial) => {
+                    self.count(Some(&denial));
+                    return Ok(Carried::Denied(denial));
+                }
+            };
             match act(Arc::clone(&caller)).await? {
                 Answer::Granted {
                     figures,
@@ -497,20 +566,19 @@ impl Gate {
                     pays,
                     done,
                 } => {
-                    let limits = states(&figures);
                     self.count(None);
-                    return Ok(Granted {
-                        verdict: Verdict::Allow { limits, over, pays },
-                        done: Some(done),
+                    return Ok(Carried::Granted {
+                        caller,
+                        figures,
+                        over,
+                        pays,
+                        done,
                     });
                 }
                 Answer::Refused { figures, failing } => {
-                    let denial = decide::refuse(&caller, &figures, failing);
+                    let denial = Box::new(decide::refuse(&caller, &figures, failing));
                     self.count(Some(&denial));
-                    return Ok(Granted {
-                        verdict: Verdict::Deny(Box::new(denial)),
-                        done: None,
-                    });
+                    return Ok(Carried::Denied(denial));
                 }
                 Answer::Stale => self.drop_caller(who),
             }
@@ -531,7 +599,16 @@ impl Gate {
     /// Who asks, as of now: what is kept is used for as long as nothing was changed and no instant in it has come.
     pub async fn caller(&self, who: &Who) -> Result<Option<Arc<Caller>>> {
         self.look(who.org).await?;
-        let (name, now) = (name(who), self.0.engine.now());
+        self.caller_at(who, self.0.engine.now()).await
+    }
+
+    /// The same of an organization at whose record the same request has looked already.
+    pub async fn caller_again(&self, who: &Who) -> Result<Option<Arc<Caller>>> {
+        self.caller_at(who, self.0.engine.now()).await
+    }
+
+    async fn caller_at(&self, who: &Who, now: Timestamp) -> Result<Option<Arc<Caller>>> {
+        let name = name(who);
         let generation = db::generation(who.org.raw());
         let kept = self
             .shard(&name)
@@ -623,6 +700,14 @@ impl Gate {
     /// The present instant as limits count it.
     pub fn now(&self) -> Timestamp {
         self.0.engine.now()
+    }
+}
+
+fn admitted(found: Option<Arc<Caller>>, ask: &Ask, now: Timestamp) -> Result<Result<Arc<Caller>, Box<Denial>>> {
+    match (decide::admit(found.as_deref(), ask, now).map(|_| ()), found) {
+        (Err(denial), _) => Ok(Err(denial)),
+        (Ok(()), Some(caller)) => Ok(Ok(caller)),
+        (Ok(()), None) => Err(Error::Busy),
     }
 }
 

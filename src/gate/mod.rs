@@ -15,5 +15,5 @@ mod uses;
 pub use caller::{Ask, Assurance, Caller, Hours, KeyFacts, Principal, StepUp, Who};
 pub use decide::{Denial, LimitState, Reason, Verdict, decide};
 pub use holder::{Holder, Names, list, role_names};
-pub use keep::{Charged, Gate, Granted, Withheld};
+pub use keep::{Charged, Gate, Granted, Known, Withheld};
 pub use store::{main_group, statements};

@@ -26,7 +26,7 @@ pub use engine::{Engine, GONE};
 pub use plan::{Account, Figure, OrgPlan, Pays, Plan, Policy, Scope};
 pub use reservations::ReservationId;
 pub use store::statements;
-pub use usage::{Kind, Usage};
+pub use usage::{Kind, Usage, check_words};
 
 #[cfg(test)]
 mod tests;

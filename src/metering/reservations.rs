@@ -1,24 +1,39 @@
 //! Reservations: what a caller holds until it is settled or its time is over. They live in memory and die with the process; their ids
 //! carry the instant at which they were made, so that a settlement finds its place in the ledger even then.
 
-use std::{fmt, str::FromStr, time::Instant};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use data_encoding::HEXLOWER;
 
 use super::{Account, Bucket, Origin};
 use crate::{clock::Timestamp, ids::BadId, secret};
 
-/// The id of a reservation: 48 bits of unix milliseconds and 80 random bits, written `res_` and 32 hexadecimal digits.
+/// The id of a reservation: 48 bits of unix milliseconds and 80 bits that no two share, written `res_` and 32 hexadecimal digits.
+///
+/// It is no secret: only whoever made a reservation can settle or release it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReservationId([u8; 16]);
 
 impl ReservationId {
-    /// A new one.
+    /// A new one; the system is asked for randomness once a process.
     pub fn new(now: Timestamp) -> Self {
+        static FIRST: LazyLock<u128> = LazyLock::new(|| u128::from_le_bytes(secret::random()));
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // Odd steps around all of 2^80, a golden part of it each, so that neighbours look different.
+        let step = u128::from(COUNT.fetch_add(1, Ordering::Relaxed)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39d);
+        let own = FIRST.wrapping_add(step).to_be_bytes();
         let mut bytes = [0; 16];
         let millis = now.micros().div_euclid(1_000).to_be_bytes();
         bytes[..6].copy_from_slice(&millis[2..]);
-        bytes[6..].copy_from_slice(&secret::random::<10>());
+        bytes[6..].copy_from_slice(&own[6..]);
         Self(bytes)
     }
     /// When it was made, to the millisecond.

@@ -150,18 +150,7 @@ impl Usage {
             }
             check_text(field, text)?;
         }
-        for (field, name) in [
-            ("activity_type", &self.activity),
-            ("app", &self.app),
-            ("flow", &self.flow),
-        ] {
-            if let Some(name) = name {
-                if name.is_empty() {
-                    return Err(Error::invalid(field, format!("Leave {field} out, or give it a name.")));
-                }
-                check_text(field, name)?;
-            }
-        }
+        check_words(self.activity.as_deref(), self.app.as_deref(), self.flow.as_deref())?;
         if self.amount < 0 && self.kind != Kind::Adjustment {
             return Err(Error::invalid(
                 "amount",
@@ -185,6 +174,19 @@ impl Usage {
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses names of an activity, an app or a flow that cannot be booked.
+pub fn check_words(activity: Option<&str>, app: Option<&str>, flow: Option<&str>) -> Result<()> {
+    for (field, name) in [("activity_type", activity), ("app", app), ("flow", flow)] {
+        if let Some(name) = name {
+            if name.is_empty() {
+                return Err(Error::invalid(field, format!("Leave {field} out, or give it a name.")));
+            }
+            check_text(field, name)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses an amount below zero or above the largest one.

@@ -75,7 +75,7 @@ where
     } else {
         pages.call(req).await?
     };
-    headers(&app, &mut response, asked.request_id);
+    headers(&app, &mut response, asked.request_id, is_machine);
     let response = if is_machine {
         response
     } else {
@@ -444,8 +444,9 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
 ];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Sets every header of SECURITY section 5, on every answer.
-fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: RequestId) {
+/// Sets every header of SECURITY section 5, on every answer. What goes the short way of machines holds no token in its address and
+/// sets no cookie.
+fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: RequestId, is_machine: bool) {
     let req = response.request().clone();
     // AuthZEN wants the caller's own id back, whatever the answer is; the log has ours.
     let echoed = req.headers().get(REQUEST_ID).filter(|_| is_authzen(req.path()));
@@ -470,10 +471,11 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: Reque
     for (name, value) in ALWAYS {
         list.insert(name, value);
     }
-    let holds_token = ["/i", "/reset", "/setup", "/forgot"].iter().any(|start| {
-        let rest = req.path().strip_prefix(start);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let holds_token = !is_machine
+        && ["/i", "/reset", "/setup", "/forgot"].iter().any(|start| {
+            let rest = req.path().strip_prefix(start);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
     let referrer = if holds_token { "no-referrer" } else { "same-origin" };
     list.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
     if app.settings.is_https() {
@@ -490,6 +492,9 @@ fn headers(app: &App, response: &mut ServiceResponse<BoxBody>, request_id: Reque
             header::VARY,
             HeaderValue::from_static("Cookie, Sec-Fetch-Site, HX-Request, Accept, Accept-Encoding"),
         );
+    }
+    if is_machine {
+        return;
     }
     let new_cookies = req.extensions_mut().remove::<NewCookies>().unwrap_or_default();
     for cookie in new_cookies.0.borrow_mut().drain(..) {
