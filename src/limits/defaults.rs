@@ -90,7 +90,7 @@ pub async fn standing(db: &mut impl Read, org: OrgId) -> Result<Standing> {
 /// How many members have no limit, and how sure that number is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Without {
-    /// How many; one more than [`store::MANY`] stands for any number beyond.
+    /// How many; one more than `store::MANY` stands for any number beyond.
     pub count: i64,
     /// Whether only a choice of "unlimited" can leave somebody without one, because the organization has a default.
     pub few: bool,

@@ -1,4 +1,4 @@
-//! Own limits of many members at once: a few statements for hundreds, with the decision of the act on one ([`policy::decide`]), one row
+//! Own limits of many members at once: a few statements for hundreds, with the decision of the act on one (`policy::decide`), one row
 //! in the record for each person, and what was before, for whoever takes it back (I-25).
 
 use std::collections::{BTreeMap, HashMap};

@@ -2,7 +2,7 @@
 //! (R-ALR-01 to R-ALR-05, B-11).
 //!
 //! Members hear of their own limits; of those that many share, an organization's, a group's or a credit pool's, the administrators and
-//! whoever leads the group ([`shared`]).
+//! whoever leads the group (`shared`).
 //!
 //! The gate notes who has spent; every half minute those alone are looked at, so that the cost follows what is used and not how many
 //! members there are. After a start those are looked at who spent something on the same day.
