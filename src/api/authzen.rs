@@ -395,7 +395,7 @@ async fn evaluate(app: &App, machine: &Machine, asked: Asked<'_>) -> Result<Deci
     };
     Ok(match need.check(app, &known, text(action, "name")).await? {
         Ok(pays) => {
-            app.gate.note_authorized_of(&known, need.ip);
+            app.gate.note_authorized_of(&known.who, &known.caller, need.ip);
             Decision {
                 is_allowed: true,
                 context: charged(pays).map(|who| json!({ "charged": who })),

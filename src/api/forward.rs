@@ -22,7 +22,7 @@ use crate::{
     access::Person,
     app::App,
     error::Error,
-    gate::{Ask, Denial, Granted, Holder, Verdict, Who, list, role_names},
+    gate::{Ask, Denial, Holder, Verdict, Who, list, role_names},
     ids::RoleId,
     metering::{Hold, ReservationId},
     web::request::Trace,
@@ -262,27 +262,21 @@ async fn ask(
         assurance: None,
         cost: options.reserve.or(options.cost).unwrap_or_default().micros(),
     };
-    let granted = match hold {
+    let (verdict, done) = match hold {
         Some(hold) => {
-            let Granted { verdict, done } = app.gate.reserve(&who, &ask, &hold).await?;
-            Granted {
-                verdict,
-                done: done.map(|held| held.id),
-            }
+            let granted = app.gate.reserve(&who, &ask, &hold).await?;
+            (granted.verdict, granted.done.map(|held| held.id))
         }
-        None => Granted {
-            verdict: app.gate.check(&who, &ask).await?,
-            done: None,
-        },
+        None => (app.gate.check(&who, &ask).await?, None),
     };
-    match granted.verdict {
+    match verdict {
         Verdict::Deny(denial) => {
             let caller = app.gate.caller(&who).await?;
             Err(denied(app, denial, caller.as_deref(), asker.slug()))
         }
         allowed @ Verdict::Allow { .. } => {
             app.gate.note_authorized(&who, ip);
-            *held = granted.done;
+            *held = done;
             Ok(allowed)
         }
     }

@@ -16,7 +16,7 @@ use super::Credits;
 use crate::{
     clock::{Timestamp, Zone},
     error::Error,
-    gate::{Denial, LimitState, Reason},
+    gate::{Caller, Denial, LimitState, Reason},
     metering::{OrgPlan, Pays},
     web::respond::Refusal,
 };
@@ -106,30 +106,45 @@ fn seconds(until: Timestamp, now: Timestamp) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
+/// The value of `RateLimit-Policy`: what limits allow, and for how long.
+fn policies(limits: &[LimitState]) -> String {
+    let (mut text, mut number) = (String::with_capacity(192), itoa::Buffer::new());
+    for limit in limits {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        let most = limit.limit.micros().clamp(0, MOST);
+        text.extend(["\"", limit.name, "\";q=", number.format(most)]);
+        if let Some(end) = limit.reset_at {
+            text.extend([";w=", number.format(seconds(end, limit.since).max(1))]);
+        }
+        text.push_str(";muster-unit=\"microcredit\"");
+    }
+    text
+}
+
+/// The value of `RateLimit`: what is left, and when it begins anew.
+fn left(limits: &[LimitState], now: Timestamp) -> Option<HeaderValue> {
+    let (mut text, mut number) = (String::with_capacity(96), itoa::Buffer::new());
+    for limit in limits {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.extend(["\"", limit.name, "\";r=", number.format(limit.remaining.clamp(0, MOST))]);
+        if let Some(end) = limit.reset_at {
+            text.extend([";t=", number.format(seconds(end, now))]);
+        }
+    }
+    text.try_into().ok()
+}
+
 /// `RateLimit-Policy` and `RateLimit` of limits; none when there are none.
 fn rate_limit(limits: &[LimitState], now: Timestamp) -> Option<[(HeaderName, HeaderValue); 2]> {
     if limits.is_empty() {
         return None;
     }
-    let (mut policies, mut states) = (String::with_capacity(192), String::with_capacity(96));
-    let mut number = itoa::Buffer::new();
-    for limit in limits {
-        if !policies.is_empty() {
-            policies.push_str(", ");
-            states.push_str(", ");
-        }
-        let (q, r) = (limit.limit.micros().clamp(0, MOST), limit.remaining.clamp(0, MOST));
-        for (text, mark, value) in [(&mut policies, "\";q=", q), (&mut states, "\";r=", r)] {
-            text.extend(["\"", limit.name, mark, number.format(value)]);
-        }
-        if let Some(end) = limit.reset_at {
-            policies.extend([";w=", number.format(seconds(end, limit.since).max(1))]);
-            states.extend([";t=", number.format(seconds(end, now))]);
-        }
-        policies.push_str(";muster-unit=\"microcredit\"");
-    }
     // Names of policies and numbers are what a header may hold.
-    Some([(POLICY, policies.try_into().ok()?), (STATE, states.try_into().ok()?)])
+    Some([(POLICY, policies(limits).try_into().ok()?), (STATE, left(limits, now)?)])
 }
 
 /// Adds the fields about limits to an answer.
@@ -140,6 +155,20 @@ pub fn with_limits<'a>(
 ) -> &'a mut HttpResponseBuilder {
     for field in rate_limit(limits, now).into_iter().flatten() {
         answer.insert_header(field);
+    }
+    answer
+}
+
+/// The same about somebody who is known: what their limits allow is written once for as long as they are.
+pub fn with_limits_of<'a>(
+    answer: &'a mut HttpResponseBuilder,
+    caller: &Caller,
+    limits: &[LimitState],
+    now: Timestamp,
+) -> &'a mut HttpResponseBuilder {
+    let told = HeaderValue::from_str(caller.told.get_or_init(|| policies(limits))).ok();
+    if let (Some(told), Some(left), false) = (told, left(limits, now), limits.is_empty()) {
+        answer.insert_header((POLICY, told)).insert_header((STATE, left));
     }
     answer
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Credits,
     machine::{Body, BodyOr, Machine, denied},
-    problem::{Fault, LimitWords, charged, instant, json_of, limit_words_of, with_limits},
+    problem::{Fault, LimitWords, charged, instant, json_of, limit_words_of, with_limits_of},
     subject::{self, Found, Subject},
 };
 use crate::{
@@ -154,9 +154,9 @@ pub async fn create(
         origin,
     };
     let granted = app.gate.reserve(&who, &ask, &hold).await?;
-    match (granted.verdict, granted.done) {
-        (Verdict::Allow { limits, over, pays }, Some(held)) => {
-            app.gate.note_authorized(&who, ask.ip);
+    match (granted.verdict, granted.done.zip(granted.caller)) {
+        (Verdict::Allow { limits, over, pays }, Some((held, caller))) => {
+            app.gate.note_authorized_of(&who, &caller, ask.ip);
             let org = &machine.caller.plan.org;
             let status = if held.is_repeated {
                 StatusCode::OK
@@ -177,7 +177,8 @@ pub async fn create(
                 charged: charged(pays),
             };
             let mut answer = HttpResponse::build(status);
-            Ok(json_of(with_limits(&mut answer, &limits, app.gate.now()), &reserved))
+            let answer = with_limits_of(&mut answer, &caller, &limits, app.gate.now());
+            Ok(json_of(answer, &reserved))
         }
         (Verdict::Deny(denial), _) => {
             let caller = app.gate.caller(&who).await?;

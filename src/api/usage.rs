@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Credits,
     machine::{Body, Machine, denied},
-    problem::{Fault, LimitWords, charged, json_of, limit_words_of, with_limits},
+    problem::{Fault, LimitWords, charged, json_of, limit_words_of, with_limits_of},
     reservations::about,
     subject::Subject,
 };
@@ -81,16 +81,17 @@ pub async fn create(app: Data<App>, machine: Machine, body: Body<Used>) -> Resul
         cost: usage.amount,
     };
     let granted = app.gate.record(&who, &ask, &usage).await?;
-    match (granted.verdict, granted.done) {
-        (Verdict::Allow { limits, pays, .. }, Some(outcome)) => {
-            app.gate.note_authorized(&who, ask.ip);
+    match (granted.verdict, granted.done.zip(granted.caller)) {
+        (Verdict::Allow { limits, pays, .. }, Some((outcome, caller))) => {
+            app.gate.note_authorized_of(&who, &caller, ask.ip);
             let recorded = Recorded {
                 duplicate: outcome == Outcome::Duplicate,
                 limits: limit_words_of(&limits, &machine.caller.plan.org),
                 charged: charged(pays),
             };
             let mut answer = HttpResponse::Ok();
-            Ok(json_of(with_limits(&mut answer, &limits, app.gate.now()), &recorded))
+            let answer = with_limits_of(&mut answer, &caller, &limits, app.gate.now());
+            Ok(json_of(answer, &recorded))
         }
         (Verdict::Deny(denial), _) => {
             let caller = app.gate.caller(&who).await?;

@@ -127,6 +127,8 @@ pub struct Caller {
     pub standing: Option<Standing>,
     /// What it permits, once somebody has asked.
     pub permits: OnceLock<Permissions>,
+    /// Their policies in the words that answers have for them, once somebody has asked.
+    pub told: OnceLock<String>,
     /// Whether they are a member without a private context, which the first authorized call provisions (C-14).
     pub lacks_context: bool,
     /// Whether the organization is archived, where nothing is authorized.

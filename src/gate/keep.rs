@@ -113,12 +113,14 @@ impl Charged {
 pub struct Gate(Arc<Inner>);
 
 /// What was granted, with the verdict that grants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Granted<T> {
     /// The verdict.
     pub verdict: Verdict,
     /// What was done; none when it was refused.
     pub done: Option<T>,
+    /// Who it was done for; none when it was refused.
+    pub caller: Option<Arc<Caller>>,
 }
 
 /// Somebody with what was known of them just now.
@@ -304,12 +306,12 @@ impl Gate {
     }
 
     /// The same of somebody who was found just now.
-    pub fn note_authorized_of(&self, known: &Known, ip: Option<IpAddr>) {
-        if let Some(key) = &known.who.key {
+    pub fn note_authorized_of(&self, who: &Who, caller: &Caller, ip: Option<IpAddr>) {
+        if let Some(key) = &who.key {
             self.0.uses.note_key(KeyId::from_raw(key.id), self.0.engine.now(), ip);
         }
-        if let (Principal::Member(member), true) = (known.who.principal, known.caller.lacks_context) {
-            self.0.uses.note_first(known.who.org, member);
+        if let (Principal::Member(member), true) = (who.principal, caller.lacks_context) {
+            self.0.uses.note_first(who.org, member);
         }
     }
 
@@ -530,11 +532,13 @@ impl Gate {
                 Granted {
                     verdict: Verdict::Allow { limits, over, pays },
                     done: Some(done),
+                    caller: Some(caller),
                 }
             }
             Carried::Denied(denial) => Granted {
                 verdict: Verdict::Deny(denial),
                 done: None,
+                caller: None,
             },
         })
     }

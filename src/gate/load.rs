@@ -142,6 +142,7 @@ pub(super) async fn load(whole: &Db, engine: &Engine, who: &Who, now: Timestamp)
     Ok(Some(Caller {
         standing,
         permits: OnceLock::new(),
+        told: OnceLock::new(),
         lacks_context,
         is_archived: org.archived,
         key: who.key.clone(),

@@ -205,7 +205,8 @@ pub fn check_amount(field: &'static str, amount: i64) -> Result<()> {
 }
 
 fn check_text(field: &'static str, text: &str) -> Result<()> {
-    if text.chars().count() > LONGEST {
+    // A character has at least one byte.
+    if text.len() > LONGEST && text.chars().count() > LONGEST {
         return Err(Error::invalid(
             field,
             format!("The {field} is longer than {LONGEST} characters. Use a shorter one."),

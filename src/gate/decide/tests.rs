@@ -66,6 +66,7 @@ fn caller() -> Caller {
     };
     Caller {
         permits: OnceLock::new(),
+        told: OnceLock::new(),
         lacks_context: false,
         support: "support@example.org".to_owned(),
         standing: Some(Standing {
