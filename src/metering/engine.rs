@@ -16,6 +16,7 @@ use super::{
     Settled, Settlement, Usage,
     answer::{conflict, too_large},
     counters::{Loaded, Need, Shard, Subject},
+    reply::reply,
     reservations::{Reservation, State as Stand},
     store,
     usage::{self, CORRECTION, EXCESS, LATE, OVER_SOFT, REPORTED},
@@ -803,7 +804,7 @@ fn booking(
 
 /// Hands bookings to the writer, under the lock of their shard.
 fn send(permit: Permit, shard: usize, bookings: Vec<(u64, Booking)>) -> oneshot::Receiver<Vec<Outcome>> {
-    let (reply, replied) = oneshot::channel();
+    let (reply, replied) = reply();
     let items = bookings
         .into_iter()
         .map(|(seq, booking)| Item { shard, seq, booking })

@@ -13,6 +13,7 @@ pub mod engine;
 mod names;
 pub mod past;
 pub mod plan;
+mod reply;
 mod reservations;
 pub mod rollup;
 mod store;

@@ -17,6 +17,7 @@ use super::{
     counters::{Loaded, Subject},
     engine::State,
     names::Names,
+    reply::{Replies, Reply},
     rollup::Sums,
     store::{self, Event},
     usage::Key,
@@ -96,7 +97,7 @@ pub(super) struct Load {
 #[derive(Debug)]
 pub(super) enum Message {
     /// Events of one request.
-    Book(Vec<Item>, oneshot::Sender<Vec<Outcome>>),
+    Book(Vec<Item>, Reply),
     /// Counters.
     Load(Load),
     /// The end: what stands before it is worked off.
@@ -213,22 +214,23 @@ impl Writer {
         }
     }
 
-    async fn work(&mut self, requests: Vec<(Vec<Item>, oneshot::Sender<Vec<Outcome>>)>, loads: Vec<Load>) {
-        let (mut items, mut replies) = (Vec::new(), Vec::new());
+    async fn work(&mut self, requests: Vec<(Vec<Item>, Reply)>, loads: Vec<Load>) {
+        let (mut items, mut waiting) = (Vec::new(), Vec::new());
         for (mine, reply) in requests {
-            replies.push((mine.len(), reply));
+            waiting.push((mine.len(), reply));
             items.extend(mine);
         }
-        let mut outcomes = if self.is_ready().await {
+        let outcomes = if self.is_ready().await {
             self.work_ready(&items, &loads).await
         } else {
             self.give_up(&items, &loads, None);
             vec![Outcome::Failed; items.len()]
         };
-        for (count, reply) in replies {
-            let rest = outcomes.split_off(count);
-            let _ = reply.send(std::mem::replace(&mut outcomes, rest)); // whoever asked may have gone
+        let (mut outcomes, mut replies) = (outcomes.into_iter(), Replies::default());
+        for (count, reply) in waiting {
+            replies.add(reply, outcomes.by_ref().take(count).collect());
         }
+        replies.send();
     }
 
     async fn work_ready(&mut self, items: &[Item], loads: &[Load]) -> Vec<Outcome> {
