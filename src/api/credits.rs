@@ -60,17 +60,17 @@ impl std::str::FromStr for Credits {
 }
 
 /// An amount as it is written, with the place where it ends.
-struct Written([u8; LONGEST], usize);
+pub(super) struct Written([u8; LONGEST], usize);
 
 impl Written {
-    fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0[..self.1]).unwrap_or_default()
     }
 }
 
 impl Credits {
     /// Answers hold ten of them, thousands of times a second, so it is done by hand.
-    fn written(self) -> Written {
+    pub(super) fn written(self) -> Written {
         let (micros, one) = (self.0.unsigned_abs(), ONE.unsigned_abs());
         let (mut text, mut end) = ([0; LONGEST], 0);
         let mut put = |bytes: &[u8]| {

@@ -104,8 +104,8 @@ async fn admit(req: HttpRequest) -> Result<Machine, Fault> {
     let holder = holder_of(app, text)
         .await?
         .ok_or(Fault::Credential { presented: true })?;
-    let ip = Trace::address_of(&req);
-    let caller = match app.gate.come_in(&holder, ip).await? {
+    let (ip, now) = (Trace::address_of(&req), app.gate.now());
+    let caller = match app.gate.come_in(&holder, ip, now).await? {
         Ok(caller) => caller,
         Err(denial) => return Err(denied(app, denial, None, &holder.bearer.slug)),
     };
@@ -118,7 +118,7 @@ async fn admit(req: HttpRequest) -> Result<Machine, Fault> {
         Some(Needs::Key(None)) => {}
         _ => return Err(Error::Internal("a route for keys is not declared as one".to_owned()).into()),
     }
-    app.gate.note(&machine.holder, machine.ip);
+    app.gate.note(&machine.holder, machine.ip, now);
     Ok(machine)
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Credits,
     machine::{Body, BodyOr, Machine, denied},
-    problem::{Fault, LimitWords, charged, instant, json_of, limit_words_of, with_limits_of},
+    problem::{Fault, charged, instant, json_of, json_with_limits, limit_words_of, with_limits_of},
     subject::{self, Found, Subject},
 };
 use crate::{
@@ -92,13 +92,12 @@ fn unknown(error: Error) -> Fault {
     }
 }
 
-/// What is answered when it is held.
+/// What is answered when it is held, beside how the limits stand.
 #[derive(Debug, Serialize)]
-struct Reserved<'l> {
+struct Reserved {
     id: String,
     amount: Credits,
     expires_at: String,
-    limits: Vec<LimitWords<'l>>,
     /// The policies that only warn, and are overrun.
     over_soft: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,13 +171,12 @@ pub async fn create(
                 id: held.id.to_string(),
                 amount: wanted.amount,
                 expires_at: instant(held.expires_at, org.settings.zone()),
-                limits: limit_words_of(&limits, org),
                 over_soft: soft,
                 charged: charged(pays),
             };
             let mut answer = HttpResponse::build(status);
             let answer = with_limits_of(&mut answer, &caller, &limits, app.gate.now());
-            Ok(json_of(answer, &reserved))
+            Ok(json_with_limits(answer, &reserved, &limit_words_of(&limits, org)))
         }
         (Verdict::Deny(denial), _) => {
             let caller = app.gate.caller(&who).await?;

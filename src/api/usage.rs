@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Credits,
     machine::{Body, Machine, denied},
-    problem::{Fault, LimitWords, charged, json_of, limit_words_of, with_limits_of},
+    problem::{Fault, charged, json_with_limits, limit_words_of, with_limits_of},
     reservations::about,
     subject::Subject,
 };
@@ -38,12 +38,11 @@ pub struct Used {
     ip: Option<std::net::IpAddr>,
 }
 
-/// What is answered when it was booked.
+/// What is answered when it was booked, beside how the limits stand.
 #[derive(Debug, Serialize)]
-struct Recorded<'l> {
+struct Recorded {
     /// Whether it had been told before.
     duplicate: bool,
-    limits: Vec<LimitWords<'l>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     charged: Option<&'static str>,
 }
@@ -86,12 +85,12 @@ pub async fn create(app: Data<App>, machine: Machine, body: Body<Used>) -> Resul
             app.gate.note_authorized_of(&who, &caller, ask.ip);
             let recorded = Recorded {
                 duplicate: outcome == Outcome::Duplicate,
-                limits: limit_words_of(&limits, &machine.caller.plan.org),
                 charged: charged(pays),
             };
             let mut answer = HttpResponse::Ok();
             let answer = with_limits_of(&mut answer, &caller, &limits, app.gate.now());
-            Ok(json_of(answer, &recorded))
+            let words = limit_words_of(&limits, &machine.caller.plan.org);
+            Ok(json_with_limits(answer, &recorded, &words))
         }
         (Verdict::Deny(denial), _) => {
             let caller = app.gate.caller(&who).await?;

@@ -169,8 +169,8 @@ impl Gate {
     /// Whoever holds the key with this hash, as of now; none when it is unknown or does not work.
     pub async fn holder(&self, hash: [u8; 32]) -> Result<Option<Arc<Holder>>> {
         let now = self.0.engine.now();
-        let shard = || locked(&self.0.holders[usize::from(hash[0]) % SHARDS]);
-        let kept = shard()
+        let kept = self
+            .holders(&hash)
             .get(&hash)
             .map(|kept| (Arc::clone(&kept.holder), kept.generation));
         if let Some((holder, generation)) = kept {
@@ -180,19 +180,25 @@ impl Gate {
                 return Ok(Some(holder));
             }
         }
-        // What is seldom done stands in a box of its own, so that what is done thousands of times a second moves little memory.
-        let Some(found) = Box::pin(holder::find(&self.0.db, hash, now)).await? else {
-            shard().remove(&hash);
+        // What is seldom done stands in a box of its own, so that what is done thousands of times a second moves little memory; the box is
+        // named, because what it was made of lives on to the end of its statement.
+        let reading = Box::pin(self.read_holder(hash, now));
+        reading.await
+    }
+
+    async fn read_holder(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<Arc<Holder>>> {
+        let Some(found) = holder::find(&self.0.db, hash, now).await? else {
+            self.holders(&hash).remove(&hash);
             return Ok(None);
         };
         // Only a reading that is younger than the generation may be kept, and whose it is shows the first one.
         self.look(found.bearer.org).await?;
         let generation = db::generation(found.bearer.org.raw());
-        let Some(found) = Box::pin(holder::find(&self.0.db, hash, now)).await? else {
+        let Some(found) = holder::find(&self.0.db, hash, now).await? else {
             return Ok(None);
         };
         let holder = Arc::new(found);
-        let mut shard = shard();
+        let mut shard = self.holders(&hash);
         if shard.len() >= MOST {
             shard.clear();
         }
@@ -202,6 +208,10 @@ impl Gate {
         };
         shard.insert(hash, kept);
         Ok(Some(holder))
+    }
+
+    fn holders(&self, hash: &[u8; 32]) -> MutexGuard<'_, Map<[u8; 32], KeptHolder>> {
+        locked(&self.0.holders[usize::from(hash[0]) % SHARDS])
     }
 
     /// Whoever holds the key with this id, for those who name a key without having it.
@@ -284,15 +294,20 @@ impl Gate {
     }
 
     /// Lets whoever holds a key come in, who was found just now: steps 1 to 9 for asking anything at all.
-    pub async fn come_in(&self, holder: &Holder, ip: Option<IpAddr>) -> Result<Result<Arc<Caller>, Box<Denial>>> {
-        let (now, ask) = (self.0.engine.now(), Ask { ip, ..Ask::default() });
+    pub async fn come_in(
+        &self,
+        holder: &Holder,
+        ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Result<Arc<Caller>, Box<Denial>>> {
+        let ask = Ask { ip, ..Ask::default() };
         let found = self.caller_at(&holder.who(), now).await?;
         admitted(found, &ask, now)
     }
 
     /// Notes that a key was used by whoever holds it.
-    pub fn note(&self, holder: &Holder, ip: Option<IpAddr>) {
-        let (now, bearer) = (self.0.engine.now(), &holder.bearer);
+    pub fn note(&self, holder: &Holder, ip: Option<IpAddr>, now: Timestamp) {
+        let bearer = &holder.bearer;
         self.0.uses.note_key(bearer.key, now, ip);
         if let Some(owner) = bearer.owner.as_ref().filter(|owner| owner.context_at.is_none()) {
             self.0.uses.note_first(bearer.org, owner.member);
@@ -428,7 +443,10 @@ impl Gate {
     pub async fn charged(&self, org: OrgId, key: i64, id: ReservationId) -> Result<Option<Account>> {
         match self.0.engine.reservation(org, id) {
             Some((account, by)) => Ok((by == Some(key) || account.key == Some(key)).then_some(account)),
-            None => self.0.engine.settled(org, id).await,
+            None => {
+                let asking = Box::pin(self.0.engine.settled(org, id));
+                asking.await
+            }
         }
     }
 
@@ -552,11 +570,15 @@ impl Gate {
         act: impl AsyncFn(Arc<Caller>) -> Result<Answer<T>>,
     ) -> Result<Carried<T>> {
         for _ in 0..TRIES {
+            let now = self.0.engine.now();
             let found = match first.take() {
-                None => self.caller(who).await?,
+                None => {
+                    self.look(who.org).await?;
+                    self.caller_at(who, now).await?
+                }
                 known => known,
             };
-            let caller = match admitted(found, ask, self.0.engine.now())? {
+            let caller = match admitted(found, ask, now)? {
                 Ok(caller) => caller,
                 Err(denial) => {
                     self.count(Some(&denial));
@@ -624,7 +646,8 @@ impl Gate {
             return Ok(kept);
         }
         // The generation is older than what is read now, so a change in between makes it void.
-        let Some(mut caller) = Box::pin(load::load(&self.0.db, &self.0.engine, who, now)).await? else {
+        let loading = Box::pin(load::load(&self.0.db, &self.0.engine, who, now));
+        let Some(mut caller) = loading.await? else {
             return Ok(None);
         };
         caller.plan.org = self.shared(caller.plan.org, generation);
@@ -658,7 +681,9 @@ impl Gate {
         if let Some(plan) = kept {
             return Ok(plan);
         }
-        let plan = Arc::new(Box::pin(load::load_org(&mut self.0.db.read(), org, now)).await?);
+        let mut db = self.0.db.read();
+        let loading = Box::pin(load::load_org(&mut db, org, now));
+        let plan = Arc::new(loading.await?);
         let kept = KeptOrg {
             plan: Arc::clone(&plan),
             generation,
@@ -693,7 +718,9 @@ impl Gate {
                 None => {}
             }
         }
-        let numbers = Box::pin(audit::last_numbers(&mut self.0.db.read(), org)).await?;
+        let mut db = self.0.db.read();
+        let asking = Box::pin(audit::last_numbers(&mut db, org));
+        let numbers = asking.await?;
         let before = locked(&self.0.seen).insert(org, Seen { at: now, numbers });
         if before.is_some_and(|before| before.numbers != numbers) {
             db::raise_generation(org.raw());

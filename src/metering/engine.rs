@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot, watch,
+};
 
 use super::{
     Account, Answer, Bucket, Figure, Held, Hold, OrgPlan, Origin, Outcome, Pays, Plan, Reported, ReservationId,
@@ -234,7 +237,7 @@ impl Engine {
                 "An idempotency key has 1 to 255 characters. Send a shorter one, or none.",
             ));
         }
-        let act = |shard: &mut Shard, mut figures: Vec<Figure>, now: Timestamp, _| {
+        let act = |shard: &mut Shard, mut figures: Vec<Figure>, (now, instant): (Timestamp, Instant), _| {
             let asked = hold.idempotency_key.as_ref();
             if let Some(asked) = asked.and_then(|key| shard.asked(&plan.account, key)) {
                 if asked.amount != hold.amount {
@@ -260,7 +263,6 @@ impl Engine {
                 Err(failing) => return Ok(Answer::Refused { figures, failing }),
             };
             let over = plan.failing(&figures, hold.amount, Enforcement::Soft);
-            let instant = Instant::now();
             let done = Held {
                 id: ReservationId::new(now),
                 expires_at: now.plus(hold.ttl),
@@ -297,14 +299,14 @@ impl Engine {
     /// Holds an amount of the plan's wallet for a while without anybody's asking, so that it can be taken out by hand meanwhile: plans
     /// that are older than that do not find it.
     pub async fn withhold(&self, plan: &Plan, amount: i64, ttl: Duration) -> Result<Answer<ReservationId>> {
-        let act = |shard: &mut Shard, figures: Vec<Figure>, now: Timestamp, _| {
+        let act = |shard: &mut Shard, figures: Vec<Figure>, (now, instant): (Timestamp, Instant), _| {
             let place = plan.policies.len();
             let wallet = plan.wallet.as_ref().zip(figures.get(place));
             let Some((policy, _)) = wallet.filter(|(policy, figure)| figure.has_room(policy, amount)) else {
                 let failing = vec![place];
                 return Answer::Refused { figures, failing };
             };
-            let (instant, done) = (Instant::now(), ReservationId::new(now));
+            let done = ReservationId::new(now);
             let reservation = Reservation {
                 account: plan.account.paid(Pays::Wallet),
                 amount,
@@ -453,39 +455,42 @@ impl Engine {
         let (bounds, late) = occurred(&plan.org, usage);
         let key = usage.key();
         let permit = self.permit().await?;
-        let act =
-            |shard: &mut Shard, mut figures: Vec<Figure>, now: Timestamp, permit: Option<Permit>| -> Result<Tried> {
-                let pays = match plan.pays(&figures, usage.amount) {
-                    Ok(pays) => pays,
-                    Err(failing) => {
-                        let waits = shard.under_way.contains(&(plan.account.org, key));
-                        return Ok(Tried::Refused {
-                            figures,
-                            failing,
-                            waits,
-                        });
-                    }
-                };
-                let account = plan.account.paid(pays);
-                let over = plan.failing(&figures, usage.amount, Enforcement::Soft);
-                let bucket = plan.org.bucket;
-                let flags = late | if over.is_empty() { 0 } else { OVER_SOFT };
-                let permit = permit.ok_or(Error::Busy)?;
-                let booked = shard.book(&account, &bucket, usage.amount, Instant::now());
-                let seq = booked.ok_or_else(too_large)?;
-                let booking = booking(account, (key, usage.said()), now, bucket, bounds, flags);
-                shard.under_way.insert((plan.account.org, booking.key));
-                for figure in plan.charged(&mut figures, pays) {
-                    figure.spent = figure.spent.saturating_add(usage.amount);
+        let act = |shard: &mut Shard,
+                   mut figures: Vec<Figure>,
+                   (now, instant): (Timestamp, Instant),
+                   permit: Option<Permit>|
+         -> Result<Tried> {
+            let pays = match plan.pays(&figures, usage.amount) {
+                Ok(pays) => pays,
+                Err(failing) => {
+                    let waits = shard.under_way.contains(&(plan.account.org, key));
+                    return Ok(Tried::Refused {
+                        figures,
+                        failing,
+                        waits,
+                    });
                 }
-                let replied = send(permit, place(plan.account.org), vec![(seq, booking)]);
-                Ok(Tried::Sent {
-                    figures,
-                    over,
-                    pays,
-                    replied,
-                })
             };
+            let account = plan.account.paid(pays);
+            let over = plan.failing(&figures, usage.amount, Enforcement::Soft);
+            let bucket = plan.org.bucket;
+            let flags = late | if over.is_empty() { 0 } else { OVER_SOFT };
+            let permit = permit.ok_or(Error::Busy)?;
+            let booked = shard.book(&account, &bucket, usage.amount, instant);
+            let seq = booked.ok_or_else(too_large)?;
+            let booking = booking(account, (key, usage.said()), now, bucket, bounds, flags);
+            shard.under_way.insert((plan.account.org, booking.key));
+            for figure in plan.charged(&mut figures, pays) {
+                figure.spent = figure.spent.saturating_add(usage.amount);
+            }
+            let replied = send(permit, place(plan.account.org), vec![(seq, booking)]);
+            Ok(Tried::Sent {
+                figures,
+                over,
+                pays,
+                replied,
+            })
+        };
         let Some(tried) = self.seen(plan, Some(permit), act).await? else {
             return Ok(Answer::Stale);
         };
@@ -514,16 +519,19 @@ impl Engine {
                 figures,
                 failing,
                 waits,
-            } => match Box::pin(self.find(&plan.account, usage, waits)).await? {
-                None => Ok(Answer::Refused { figures, failing }),
-                Some((true, pays)) => Ok(Answer::Granted {
-                    figures,
-                    over: Vec::new(),
-                    pays,
-                    done: Outcome::Duplicate,
-                }),
-                Some((false, _)) => Err(conflict()),
-            },
+            } => {
+                let finding = Box::pin(self.find(&plan.account, usage, waits));
+                match finding.await? {
+                    None => Ok(Answer::Refused { figures, failing }),
+                    Some((true, pays)) => Ok(Answer::Granted {
+                        figures,
+                        over: Vec::new(),
+                        pays,
+                        done: Outcome::Duplicate,
+                    }),
+                    Some((false, _)) => Err(conflict()),
+                }
+            }
         }
     }
 
@@ -632,7 +640,7 @@ impl Engine {
         &self,
         plan: &Plan,
         mut permit: Option<Permit>,
-        act: impl FnOnce(&mut Shard, Vec<Figure>, Timestamp, Option<Permit>) -> T,
+        act: impl FnOnce(&mut Shard, Vec<Figure>, (Timestamp, Instant), Option<Permit>) -> T,
     ) -> Result<Option<T>> {
         self.ready().await?;
         let mut act = Some(act);
@@ -645,7 +653,7 @@ impl Engine {
                 if plan.org.bucket.contains(now) {
                     match shard.figures(plan, instant) {
                         Ok(figures) => match act.take() {
-                            Some(act) => Attempt::Done(act(&mut shard, figures, now, permit.take())),
+                            Some(act) => Attempt::Done(act(&mut shard, figures, (now, instant), permit.take())),
                             None => Attempt::Stale,
                         },
                         Err(Need::Stale) => Attempt::Stale,
@@ -661,10 +669,13 @@ impl Engine {
                 Attempt::Done(done) => return Ok(Some(done)),
                 Attempt::Stale => return Ok(None),
                 Attempt::Wait(loading) => loading,
-                Attempt::Lacks => match Box::pin(self.load(plan)).await? {
-                    Some(loading) => loading,
-                    None => continue,
-                },
+                Attempt::Lacks => {
+                    let load = Box::pin(self.load(plan));
+                    match load.await? {
+                        Some(loading) => loading,
+                        None => continue,
+                    }
+                }
             };
             answered(&mut loading).await?;
         }
@@ -705,7 +716,11 @@ impl Engine {
 
     async fn permit(&self) -> Result<Permit> {
         self.ready().await?;
-        self.queue.clone().reserve_owned().await.map_err(|_| Error::Busy)
+        match self.queue.clone().try_reserve_owned() {
+            Ok(permit) => Ok(permit),
+            Err(TrySendError::Full(queue)) => queue.reserve_owned().await.map_err(|_| Error::Busy),
+            Err(TrySendError::Closed(_)) => Err(Error::Busy),
+        }
     }
 
     /// Refuses while this process does not decide: another one does, or the disk has failed.

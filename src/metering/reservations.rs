@@ -49,7 +49,10 @@ impl ReservationId {
 
 impl fmt::Display for ReservationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "res_{}", HEXLOWER.encode(&self.0))
+        let mut digits = [0; 32];
+        HEXLOWER.encode_mut(&self.0, &mut digits);
+        f.write_str("res_")?;
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 
@@ -57,8 +60,12 @@ impl FromStr for ReservationId {
     type Err = BadId;
     fn from_str(text: &str) -> Result<Self, BadId> {
         let digits = text.strip_prefix("res_").ok_or(BadId)?;
-        let bytes = HEXLOWER.decode(digits.as_bytes()).map_err(|_| BadId)?;
-        bytes.try_into().map(Self).map_err(|_| BadId)
+        let (mut bytes, len) = ([0; 16], HEXLOWER.decode_len(digits.len()));
+        if len != Ok(bytes.len()) {
+            return Err(BadId);
+        }
+        HEXLOWER.decode_mut(digits.as_bytes(), &mut bytes).map_err(|_| BadId)?;
+        Ok(Self(bytes))
     }
 }
 
