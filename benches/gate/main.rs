@@ -2,6 +2,7 @@
 //!
 //!     cargo bench --bench gate                 decisions in memory, then durable usage by requests of 1, 10, 100 and 1,000 events
 //!     cargo bench --bench gate -- --quick      does it work, not how fast is it
+//!     cargo bench --bench gate -- --postgres postgres://…/empty     durable usage on PostgreSQL
 //!
 //! The probe of decisions is the same arithmetic on one counter behind one lock. The probe of durable usage is bare sqlx with the same
 //! tables and statements, which are given their rows ready-made and commit as many events at a time as all callers together have under way.
@@ -15,6 +16,8 @@
     clippy::allow_attributes,
     reason = "a benchmark that cannot go on says so"
 )]
+
+mod postgres;
 
 use std::{
     collections::BTreeMap,
@@ -350,6 +353,9 @@ async fn main() {
         members: if is_quick { 500 } else { 20_000 },
         seconds: if is_quick { 0.2 } else { 5.0 },
     };
+    if let Some(url) = std::env::args().skip_while(|argument| argument != "--postgres").nth(1) {
+        return postgres::run(&bench, &url).await;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Clock::system();
     let (db, _) = database(&folder, "engine.db").await;
