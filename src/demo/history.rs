@@ -635,7 +635,7 @@ impl History<'_> {
             });
         }
         for key in &api_keys::KEYS {
-            let (Of::Group(group), Some(id)) = (&key.of, self.api_keys.get(key.name)) else {
+            let (Of::Group(group), Some(id), Some(used)) = (&key.of, self.api_keys.get(key.name), key.used) else {
                 continue;
             };
             spenders.push(Spender {
@@ -648,7 +648,7 @@ impl History<'_> {
                 pool: None,
                 price: None,
                 since: key.made / DAY,
-                until: 0,
+                until: used / DAY, // what nobody has used for long has no usage since
             });
         }
         let mut settings: HashMap<OrgId, Settings> = HashMap::new();
