@@ -20,7 +20,7 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use super::{Bulk, Db, Engine, Fate, PATIENCE, Params, RUN, Text, fate};
+use super::{Bulk, Db, Engine, Fate, PATIENCE, Params, RUN, fate};
 use crate::error::{Error, Result};
 
 /// How often the processor is left to SQLite's thread before its answers are waited for.
@@ -77,10 +77,8 @@ impl Packet {
         if self.text.is_empty() {
             self.text.push_str("BEGIN IMMEDIATE;\n");
         }
-        if let Text::Kept(own) = bulk.text(Engine::Sqlite, rows.len() + rest) {
-            self.text.push_str(&own);
-            self.text.push_str(";\n");
-        }
+        self.text.push_str(&bulk.text(Engine::Sqlite, rows.len() + rest));
+        self.text.push_str(";\n");
         self.arguments.reserve((rows.len() + rest) * P::LEN, 0);
         self.statements += 1;
         for row in rows {

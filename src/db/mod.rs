@@ -209,7 +209,7 @@ impl Tx {
                 None => chunk_size(left),
             };
             let Some(size) = size else { break };
-            let text = bulk.text(engine, size);
+            let text = Text::Kept(bulk.text(engine, size));
             let chunk = rest.by_ref().take(size);
             changed += match &mut self.inner {
                 Inner::Sqlite(tx) => {
@@ -245,7 +245,7 @@ impl Tx {
         let mut found = Vec::new();
         let mut rest = rows.into_iter();
         while let Some(size) = chunk_size(rest.len()) {
-            let text = bulk.text(engine, size);
+            let text = Text::Kept(bulk.text(engine, size));
             let chunk = rest.by_ref().take(size);
             match &mut self.inner {
                 Inner::Sqlite(tx) => {

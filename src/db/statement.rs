@@ -85,13 +85,12 @@ impl<P: Params> Bulk<P> {
         }
     }
     /// The text for `rows` rows, which is made once: of wide rows it takes longer than they take to be written.
-    pub fn text(&self, engine: Engine, rows: usize) -> Text {
+    pub fn text(&self, engine: Engine, rows: usize) -> Arc<str> {
         type Key = (Engine, &'static str, &'static str, usize);
         static TEXTS: LazyLock<Mutex<Map<Key, Arc<str>>>> = LazyLock::new(Mutex::default);
         let key = (engine, self.head, self.tail, rows);
         let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = texts.entry(key).or_insert_with(|| self.make(engine, rows).into());
-        Text::Kept(Arc::clone(text))
+        Arc::clone(texts.entry(key).or_insert_with(|| self.make(engine, rows).into()))
     }
     /// `?` on SQLite, where `$n` costs quadratic time in wide statements.
     fn make(&self, engine: Engine, rows: usize) -> String {
@@ -583,11 +582,7 @@ impl Statement {
     }
     /// Describes a multi-row insert, with two rows.
     pub fn of_bulk<P: Params>(name: &'static str, bulk: Bulk<P>) -> Self {
-        let text = |engine| match bulk.text(engine, 2) {
-            Text::Fixed(text) => text.to_owned(),
-            Text::Made(text) => text,
-            Text::Kept(text) => text.to_string(),
-        };
+        let text = |engine| bulk.text(engine, 2).to_string();
         let types = [P::types(), P::types()].concat();
         Self {
             name,

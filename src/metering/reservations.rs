@@ -1,39 +1,43 @@
 //! Reservations: what a caller holds until it is settled or its time is over. They live in memory and die with the process; their ids
 //! carry the instant at which they were made, so that a settlement finds its place in the ledger even then.
 
-use std::{
-    fmt,
-    str::FromStr,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{cell::RefCell, fmt, str::FromStr, time::Instant};
 
 use data_encoding::HEXLOWER;
 
 use super::{Account, Bucket, Origin};
 use crate::{clock::Timestamp, ids::BadId, secret};
 
-/// The id of a reservation: 48 bits of unix milliseconds and 80 bits that no two share, written `res_` and 32 hexadecimal digits.
-///
-/// It is no secret: only whoever made a reservation can settle or release it.
+/// How many ids the system is asked for at once: it takes hardly longer than for one.
+const LOT: usize = 64;
+/// How many bytes of an id are random.
+const OWN: usize = 10;
+
+thread_local! {
+    static DRAWN: RefCell<Vec<[u8; OWN]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The random part of an id. Counting would tell each organization how much all others reserve.
+fn drawn() -> [u8; OWN] {
+    DRAWN.with_borrow_mut(|drawn| {
+        if drawn.is_empty() {
+            drawn.extend_from_slice(secret::random::<{ LOT * OWN }>().as_chunks().0);
+        }
+        drawn.pop().unwrap_or_else(secret::random)
+    })
+}
+
+/// The id of a reservation: 48 bits of unix milliseconds and 80 random bits, written `res_` and 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReservationId([u8; 16]);
 
 impl ReservationId {
-    /// A new one; the system is asked for randomness once a process.
+    /// A new one.
     pub fn new(now: Timestamp) -> Self {
-        static FIRST: LazyLock<u128> = LazyLock::new(|| u128::from_le_bytes(secret::random()));
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        // Odd steps around all of 2^80, a golden part of it each, so that neighbours look different.
-        let step = u128::from(COUNT.fetch_add(1, Ordering::Relaxed)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39d);
-        let own = FIRST.wrapping_add(step).to_be_bytes();
         let mut bytes = [0; 16];
         let millis = now.micros().div_euclid(1_000).to_be_bytes();
         bytes[..6].copy_from_slice(&millis[2..]);
-        bytes[6..].copy_from_slice(&own[6..]);
+        bytes[6..].copy_from_slice(&drawn());
         Self(bytes)
     }
     /// When it was made, to the millisecond.
@@ -110,6 +114,19 @@ pub(super) struct Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_id_tells_how_many_were_made_before_it() {
+        let now = Timestamp::from_micros(1_795_251_600_123_456);
+        let ids: Vec<u128> = (0..3 * LOT)
+            .map(|_| u128::from_be_bytes(ReservationId::new(now).bytes()))
+            .collect();
+        let mut steps: Vec<u128> = ids.windows(2).map(|two| two[1].wrapping_sub(two[0])).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        assert_eq!(steps.len(), ids.len() - 1, "no step comes twice, and none is zero");
+        assert!(!steps.contains(&0));
+    }
 
     #[test]
     fn an_id_carries_its_instant_and_reads_back() {
